@@ -1,0 +1,45 @@
+"""Errors that a person can mend: one clear line, no traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["GenoProtError", "SourceError"]
+
+
+class GenoProtError(Exception):
+    """Input that cannot be used; the message is one line that says what to do.
+
+    The command line prints it and exits with status 2.
+    """
+
+
+class SourceError(GenoProtError):
+    """A source file that is missing, damaged or not in the expected format.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    message : str
+        What was expected and what was found.
+    line : int, optional
+        Line number, counted from 1.
+    record : str, optional
+        Identifier of the record in which the fault lies.
+
+    Examples
+    --------
+    >>> str(SourceError("a.gff", "no CDS rows", line=3))
+    'a.gff, line 3: no CDS rows'
+    """
+
+    def __init__(
+        self, path: str | Path, message: str, *, line: int | None = None, record: str | None = None
+    ) -> None:
+        where = str(path)
+        if line is not None:
+            where += f", line {line}"
+        if record is not None:
+            where += f", record {record}"
+        super().__init__(f"{where}: {message}")

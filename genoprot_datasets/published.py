@@ -1,0 +1,143 @@
+"""Reading a published GENO-PROT folder, from disk or from the Hub's cache."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genoprot_datasets.errors import GenoProtError, SourceError
+from genoprot_datasets.schema import FOLDS, SEQUENCES, SEQUENCES_CONFIG, task_schema
+from genoprot_datasets.tasks import TASKS
+
+__all__ = ["MANIFEST_NAME", "PublishedDataset", "split_path"]
+
+MANIFEST_NAME = "MANIFEST.json"
+
+
+def split_path(config: str, split: str) -> str:
+    """Path of a split's Parquet file inside the published folder.
+
+    Examples
+    --------
+    >>> split_path("ppi", "train")
+    'ppi/train-00000-of-00001.parquet'
+    """
+    return f"{config}/{split}-00000-of-00001.parquet"
+
+
+class PublishedDataset:
+    """A published GENO-PROT folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder that holds `MANIFEST.json`.
+    name : str
+        What the user called it: a path or a Hub id.
+
+    Raises
+    ------
+    SourceError
+        If the manifest is missing or not JSON.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
+        self.name = name
+        path = folder / MANIFEST_NAME
+        if not path.is_file():
+            raise SourceError(path, "not found; this folder was not written by `genoprot build`")
+        try:
+            self.manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise SourceError(path, f"not valid JSON ({error})") from None
+
+    @classmethod
+    def open(cls, name: str | Path, *, revision: str | None = None) -> PublishedDataset:
+        """Open a local folder, or the snapshot of a Hub dataset repository.
+
+        Parameters
+        ----------
+        name : str or Path
+            A folder, absolute or relative to the working directory, or a Hub id such as
+            ``llnl/geno-prot``. A folder of that relative path wins.
+        revision : str, optional
+            Branch, tag or commit on the Hub.
+
+        Raises
+        ------
+        GenoProtError
+            If there is neither such a folder nor such a repository, or the network is off and the
+            repository is not in the cache.
+        """
+        folder = Path(name)
+        if folder.is_dir():
+            return cls(folder, str(name))
+        if not isinstance(name, str) or name.count("/") != 1 or name.startswith((".", "/")):
+            raise GenoProtError(f"dataset {str(name)!r}: no such folder")
+        from huggingface_hub import snapshot_download
+
+        try:
+            snapshot = snapshot_download(
+                name, repo_type="dataset", revision=revision, allow_patterns=["*.parquet", "*.json", "*.md"]
+            )
+        except Exception as error:  # the Hub's client raises a different class for every cause
+            reason = " ".join(str(error).split())
+            raise GenoProtError(
+                f"dataset {name!r}: no such folder here, and the Hub did not give it ({reason})"
+            ) from None
+        return cls(Path(snapshot), name)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the checksums of every Parquet file."""
+        return self.manifest["fingerprint"]
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Tasks that the folder holds, in the order of the paper."""
+        return tuple(name for name in TASKS if name in self.manifest["tasks"])
+
+    def sequences(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Gene-protein records of both folds, sorted by accession.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Columns to read; all of `schema.SEQUENCES` when left out.
+        """
+        wanted = list(columns) if columns is not None else SEQUENCES.names
+        read = wanted if "accession" in wanted else ["accession", *wanted]
+        parts = [self._read(SEQUENCES_CONFIG, fold, SEQUENCES, read) for fold in FOLDS]
+        return pa.concat_tables(parts).sort_by("accession").select(wanted)
+
+    def task(self, name: str, split: str) -> pa.Table:
+        """One split of a task, with the columns of `schema.task_schema`.
+
+        Raises
+        ------
+        GenoProtError
+            If the folder does not hold the task.
+        """
+        if name not in self.manifest["tasks"]:
+            raise GenoProtError(f"dataset {self.name!r} has no task {name!r}; it has {', '.join(self.tasks)}")
+        return self._read(name, split, task_schema(TASKS[name], split), None)
+
+    def _read(self, config: str, split: str, schema: pa.Schema, columns: list[str] | None) -> pa.Table:
+        path = self.folder / split_path(config, split)
+        try:
+            table = pq.read_table(path, columns=columns, memory_map=True)
+        except FileNotFoundError:
+            raise SourceError(path, "not found") from None
+        except (pa.ArrowInvalid, OSError) as error:
+            raise SourceError(path, f"not a readable Parquet file ({error})") from None
+        wanted = columns if columns is not None else schema.names
+        missing = [column for column in wanted if column not in table.column_names]
+        if missing:
+            raise SourceError(path, f"no column {', '.join(missing)}")
+        return table.select(wanted).cast(pa.schema([schema.field(column) for column in wanted]))

@@ -1,0 +1,74 @@
+"""Arrow schemas of every table that is published."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from genoprot_datasets.tasks import TaskSpec
+
+__all__ = ["FOLDS", "SEQUENCES", "SEQUENCES_CONFIG", "task_schema"]
+
+FOLDS = ("train", "eval")
+"""Folds of the records, which are also the splits of every configuration."""
+
+SEQUENCES_CONFIG = "sequences"
+"""Name of the configuration that holds the gene-protein records."""
+
+SEQUENCES = pa.schema(
+    [
+        pa.field("accession", pa.string(), nullable=False),
+        pa.field("gene", pa.string(), nullable=False),
+        pa.field("gene_id", pa.string(), nullable=False),
+        pa.field("transcript", pa.string(), nullable=False),
+        pa.field("protein_accession", pa.string(), nullable=False),
+        pa.field("chromosome", pa.string(), nullable=False),
+        pa.field("start", pa.int64(), nullable=False),
+        pa.field("end", pa.int64(), nullable=False),
+        pa.field("strand", pa.string(), nullable=False),
+        pa.field("dna", pa.string(), nullable=False),
+        pa.field("protein", pa.string(), nullable=False),
+        pa.field("dna_length", pa.int64(), nullable=False),
+        pa.field("protein_length", pa.int64(), nullable=False),
+        pa.field("coding_fraction", pa.float32(), nullable=False),
+        pa.field("go_terms", pa.list_(pa.string()), nullable=False),
+        pa.field("fold", pa.string(), nullable=False),
+        pa.field("species", pa.int64(), nullable=False),
+    ]
+)
+"""Gene-protein records: one row per gene.
+
+`start` and `end` are 1-based and inclusive, on the forward strand of `chromosome`; `dna` runs on the
+coding strand from the first base of the start codon to the last base of the stop codon, introns
+included; lengths count bases and residues; `species` is an NCBI taxon id.
+"""
+
+
+def task_schema(task: TaskSpec, split: str) -> pa.Schema:
+    """Schema of one split of a task.
+
+    Parameters
+    ----------
+    task : TaskSpec
+    split : {"train", "eval"}
+        The eval split has the extra column `sample`, 0 to 9.
+
+    Returns
+    -------
+    pyarrow.Schema
+
+    Examples
+    --------
+    >>> from genoprot_datasets.tasks import get_task
+    >>> task_schema(get_task("ppi"), "eval").names
+    ['accession_a', 'accession_b', 'label', 'sample', 'identity', 'challenge']
+    >>> task_schema(get_task("melanoma"), "train").names
+    ['accession', 'label']
+    """
+    fields = [pa.field(name, pa.string(), nullable=False) for name in task.members]
+    fields.append(pa.field("label", pa.int8(), nullable=False))
+    if split == "eval":
+        fields.append(pa.field("sample", pa.int8(), nullable=False))
+    if task.arity == 2:
+        fields.append(pa.field("identity", pa.float32(), nullable=False))
+        fields.append(pa.field("challenge", pa.bool_(), nullable=False))
+    return pa.schema(fields)
