@@ -1,0 +1,101 @@
+"""`MANIFEST.json`: where the data came from, every count, and the dataset's fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from genoprot_datasets.files import sha256_of
+from genoprot_datasets.published import MANIFEST_NAME
+from genoprot_datasets.records import DROP_REASONS, NOTES, RecordSet
+from genoprot_datasets.sources.catalogue import SourceSpec
+
+__all__ = ["SCHEMA_VERSION", "code_version", "describe_records", "describe_sources", "write_manifest"]
+
+SCHEMA_VERSION = 1
+"""Version of the manifest's layout."""
+
+_UNLISTED = "genes_without_coding_region"
+
+
+def code_version() -> str:
+    """Version of the installed distribution, or `unknown` in a tree that was not installed."""
+    try:
+        return version("geno-prot")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def describe_sources(specs: Mapping[str, SourceSpec], paths: Mapping[str, Path]) -> list[dict[str, Any]]:
+    """Size and checksum of every source file that was read, and what the official source is."""
+    return [
+        {
+            "key": key,
+            "title": specs[key].title,
+            "file": path.name,
+            "bytes": path.stat().st_size,
+            "sha256": sha256_of(path),
+            "official_version": specs[key].version,
+            "official_url": specs[key].url,
+            "licence": specs[key].licence,
+        }
+        for key, path in sorted(paths.items())
+    ]
+
+
+def describe_records(found: RecordSet) -> dict[str, Any]:
+    """Counts of genes that were kept and dropped, each drop with its reason and the genes' symbols."""
+    return {
+        "genes": found.genes,
+        "kept": len(found.records),
+        "dropped": {
+            reason: {"count": len(genes), "because": DROP_REASONS[reason], "genes": list(genes)}
+            for reason, genes in found.dropped.items()
+        },
+        "notes": {
+            note: {"count": len(members), "meaning": NOTES[note]}
+            | ({"accessions": list(members)} if note != _UNLISTED else {})
+            for note, members in found.notes.items()
+        },
+    }
+
+
+def write_manifest(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the manifest of a folder whose Parquet files are complete.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder that holds the Parquet files.
+    content : mapping
+        Everything but the schema version, code version, file list and fingerprint, which are added here.
+
+    Returns
+    -------
+    dict
+        The manifest as written.
+    """
+    files = {}
+    for path in sorted(folder.rglob("*.parquet")):
+        files[path.relative_to(folder).as_posix()] = {
+            "rows": pq.read_metadata(path).num_rows,
+            "bytes": path.stat().st_size,
+            "sha256": sha256_of(path),
+        }
+    lines = "\n".join(f"{name} {entry['sha256']}" for name, entry in files.items())
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "code_version": code_version(),
+        "fingerprint": hashlib.sha256(lines.encode()).hexdigest(),
+        **content,
+        "files": files,
+    }
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    (folder / MANIFEST_NAME).write_text(text, encoding="utf-8")
+    return manifest

@@ -1,0 +1,43 @@
+"""Pairs of records that are reported to interact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from genoprot_datasets.relations.base import PairRelation
+
+__all__ = ["Interactions"]
+
+
+class Interactions(PairRelation):
+    """A pair is positive when it is on a list.
+
+    Parameters
+    ----------
+    i, j : array_like, shape=(k,), dtype=int64
+        Positions of the two records of each reported pair, in either order. Repeats and pairs of a record
+        with itself are allowed and mean nothing.
+    annotated : array_like, shape=(n,), dtype=bool
+        Records for which interactions were looked for, so that an unlisted pair of them is negative.
+
+    Examples
+    --------
+    >>> relation = Interactions([2, 0, 2], [0, 2, 1], [True, True, True])
+    >>> relation.positive_codes(np.arange(3)).tolist()  # pairs (0, 2) and (1, 2)
+    [2, 5]
+    """
+
+    def __init__(self, i: np.ndarray, j: np.ndarray, annotated: np.ndarray) -> None:
+        self.annotated = np.asarray(annotated, bool)
+        i, j = np.asarray(i, np.int64), np.asarray(j, np.int64)
+        pairs = np.stack([np.minimum(i, j), np.maximum(i, j)])
+        self._pairs = np.unique(pairs[:, pairs[0] < pairs[1]], axis=1)
+
+    def positive_blocks(self, members: np.ndarray) -> Iterator[np.ndarray]:
+        local = np.full(len(self.annotated), -1, np.int64)
+        local[members] = np.arange(len(members))
+        i, j = local[self._pairs]
+        inside = (i >= 0) & (j >= 0)
+        yield i[inside] * len(members) + j[inside]

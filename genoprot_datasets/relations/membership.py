@@ -1,0 +1,63 @@
+"""Pairs of records that share a label: a family, a location, a pathway, a ligand, a disease."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+import numpy as np
+from scipy import sparse
+
+from genoprot_datasets.relations.base import PairRelation
+
+__all__ = ["SharedAttribute"]
+
+_BLOCK = 1 << 23
+"""Products of memberships that one row block may add up."""
+
+
+class SharedAttribute(PairRelation):
+    """A pair is positive when its records have at least one label in common.
+
+    The positive pairs are the non-zeros above the diagonal of ``M @ M.T``, with M the sparse matrix of
+    records by labels; it is multiplied out in blocks of rows.
+
+    Parameters
+    ----------
+    memberships : sequence of collections of str
+        The labels of each record; a record without labels is not annotated.
+
+    Examples
+    --------
+    >>> relation = SharedAttribute([{"PF1"}, {"PF2", "PF1"}, {"PF2"}, set()])
+    >>> relation.annotated.tolist()
+    [True, True, True, False]
+    >>> relation.positive_codes(np.arange(4)).tolist()  # pairs (0, 1) and (1, 2)
+    [1, 6]
+    """
+
+    def __init__(self, memberships: Sequence[Collection[str]]) -> None:
+        columns = {label: k for k, label in enumerate(sorted(set().union(*memberships)))}
+        sizes = [len(set(labels)) for labels in memberships]
+        indptr = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+        indices = np.fromiter(
+            (columns[label] for labels in memberships for label in sorted(set(labels))), np.int64, indptr[-1]
+        )
+        self._matrix = sparse.csr_matrix(
+            (np.ones(len(indices), bool), indices, indptr), shape=(len(memberships), len(columns))
+        )
+        self.annotated = np.diff(indptr) > 0
+
+    def positive_blocks(self, members: np.ndarray) -> Iterator[np.ndarray]:
+        matrix = self._matrix[members]
+        m = len(members)
+        carriers = np.asarray(matrix.sum(axis=0, dtype=np.int64)).ravel()
+        work = np.concatenate([[0], np.cumsum(matrix @ carriers)])
+        start = 0
+        while start < m:
+            stop = max(start + 1, int(np.searchsorted(work, work[start] + _BLOCK, side="right")) - 1)
+            product = matrix[start:stop] @ matrix[start:].T
+            product.sort_indices()
+            rows = np.repeat(np.arange(stop - start, dtype=np.int64), np.diff(product.indptr))
+            above = product.indices > rows
+            yield (rows[above] + start) * m + product.indices[above] + start
+            start = stop

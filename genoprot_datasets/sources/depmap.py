@@ -1,0 +1,113 @@
+"""DepMap's gene effects, averaged over the cell lines of one disease."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+
+from genoprot_datasets.errors import SourceError
+from genoprot_datasets.sources.tables import columns_of, iter_rows
+
+__all__ = ["read_gene_effects"]
+
+_GENE_COLUMN = re.compile(r".+ \((\w+)\)")
+
+
+def read_gene_effects(
+    effects: str | Path, models: str | Path, *, lineage: str = "Skin", disease: str = "Melanoma"
+) -> dict[str, float]:
+    """Mean gene effect over the cell lines of a disease; empty cells are left out of the mean.
+
+    Parameters
+    ----------
+    effects : str or Path
+        ``CRISPRGeneEffect.csv``: one line per model, one column per gene, headed ``SYMBOL (Entrez id)``.
+    models : str or Path
+        ``Model.csv``, with ``ModelID``, ``OncotreeLineage`` and ``OncotreePrimaryDisease``.
+    lineage, disease : str
+        Exact values of the last two columns.
+
+    Returns
+    -------
+    dict of str to float
+        Mean effect by Entrez gene id. A gene without a value in any of the lines is not in it.
+
+    Raises
+    ------
+    SourceError
+        If a file is malformed, or no line of the disease has effects.
+    """
+    wanted = _models_of(models, lineage, disease)
+    rows = iter_rows(effects, ",", quoted=True)
+    line, header = next(rows, (1, []))
+    genes = _gene_ids(effects, header, line)
+    sums = np.zeros(len(genes))
+    counts = np.zeros(len(genes), dtype=np.int64)
+    seen: set[str] = set()
+    for line, fields in rows:
+        model = fields[0]
+        if not model.isprintable():
+            raise SourceError(effects, f"model is {model!r}, expected a ModelID", line=line)
+        if model in seen:
+            raise SourceError(effects, "second row of this model", line=line, record=model)
+        seen.add(model)
+        if model not in wanted:
+            continue
+        values = _effects(effects, fields, line)
+        present = ~np.isnan(values)
+        sums[present] += values[present]
+        counts += present
+    if not seen & wanted:
+        raise SourceError(effects, f"no row of a model with {lineage}, {disease} in {Path(models).name}")
+    return {
+        gene: float(total / count)
+        for gene, total, count in zip(genes, sums, counts, strict=True)
+        if gene is not None and count
+    }
+
+
+def _models_of(path: str | Path, lineage: str, disease: str) -> set[str]:
+    rows = iter_rows(path, ",", quoted=True)
+    line, header = next(rows, (1, []))
+    names = ("ModelID", "OncotreeLineage", "OncotreePrimaryDisease")
+    model, lineage_column, disease_column = columns_of(path, header, names, line=line)
+    found = {
+        fields[model]
+        for _, fields in rows
+        if fields[lineage_column] == lineage and fields[disease_column] == disease
+    }
+    if not found:
+        raise SourceError(path, f"no model of OncotreeLineage {lineage}, OncotreePrimaryDisease {disease}")
+    return found
+
+
+def _gene_ids(path: str | Path, header: list[str], line: int) -> list[str | None]:
+    """Entrez id per column after the first; None where DepMap does not know it."""
+    if len(header) < 2:
+        raise SourceError(path, "no gene column; expected a model column and one column per gene", line=line)
+    genes: list[str | None] = []
+    for title in header[1:]:
+        match = _GENE_COLUMN.fullmatch(title)
+        if match is None:
+            raise SourceError(path, f"column {title!r}; expected 'SYMBOL (Entrez id)'", line=line)
+        genes.append(match[1] if match[1].isdecimal() else None)
+    known = [gene for gene in genes if gene is not None]
+    if len(set(known)) < len(known):
+        twice = next(gene for gene in known if known.count(gene) > 1)
+        raise SourceError(path, f"gene {twice} has two columns", line=line)
+    return genes
+
+
+def _effects(path: str | Path, fields: list[str], line: int) -> np.ndarray:
+    values = np.empty(len(fields) - 1)
+    for column, text in enumerate(fields[1:]):
+        try:
+            values[column] = float(text) if text else math.nan
+        except ValueError:
+            raise SourceError(path, f"{text!r} is no number", line=line, record=fields[0]) from None
+    if np.isinf(values).any():
+        raise SourceError(path, "infinite gene effect", line=line, record=fields[0])
+    return values

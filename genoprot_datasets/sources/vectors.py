@@ -1,0 +1,69 @@
+"""Per-protein embeddings in HDF5, as UniProt publishes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from genoprot_datasets.errors import SourceError
+
+__all__ = ["read_protein_vectors"]
+
+
+def read_protein_vectors(
+    path: str | Path, accessions: Iterable[str] | None = None
+) -> tuple[list[str], np.ndarray]:
+    """Read one vector per protein.
+
+    Parameters
+    ----------
+    path : str or Path
+        HDF5 file with one data set per accession, each of shape (d,).
+    accessions : iterable of str, optional
+        Proteins that are wanted; every one of the file when left out. Those that the file does not hold are
+        not in the result.
+
+    Returns
+    -------
+    accessions : list of str
+        Sorted.
+    vectors : ndarray, shape=(n, d), dtype=float32
+        In the same order.
+
+    Raises
+    ------
+    SourceError
+        If the file is not HDF5, holds none of the proteins, or a vector has another shape than the first
+        one or a value that is not finite.
+    """
+    import h5py
+
+    path = Path(path)
+    if not path.is_file():
+        raise SourceError(path, "is a folder, a file was expected" if path.is_dir() else "not found")
+    try:
+        with h5py.File(path, "r") as file:
+            held = {name for name in file if isinstance(name, str)}
+            names = sorted(held if accessions is None else held.intersection(accessions))
+            if not names:
+                raise SourceError(path, "no vector of any of the proteins in it")
+            vectors = [_vector(path, file[name], name) for name in names]
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
+        reason = " ".join(str(error).split())
+        raise SourceError(path, f"not a readable HDF5 file ({reason}); fetch the file again") from None
+    for name, vector in zip(names, vectors, strict=True):
+        if len(vector) != len(vectors[0]):
+            message = f"{len(vector)} dimensions, expected {len(vectors[0])} as in {names[0]}"
+            raise SourceError(path, message, record=name)
+        if not np.isfinite(vector).all():
+            raise SourceError(path, "vector with a value that is not finite", record=name)
+    return names, np.stack(vectors)
+
+
+def _vector(path: Path, dataset, name: str) -> np.ndarray:
+    shape = getattr(dataset, "shape", None)
+    if shape is None or len(shape) != 1 or shape[0] == 0 or dataset.dtype.kind not in "fiu":
+        raise SourceError(path, "expected a vector of numbers", record=name)
+    return dataset[:].astype(np.float32)

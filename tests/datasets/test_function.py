@@ -1,0 +1,98 @@
+"""Similarity of function."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from genoprot_datasets.relations import FunctionSimilarity, function
+
+
+def similarity_by_definition(vectors: np.ndarray, left: list[int], right: list[int]) -> float:
+    def cosine(a: int, b: int) -> float:
+        x, y = vectors[a].astype(np.float64), vectors[b].astype(np.float64)
+        norm = np.sqrt(x @ x) * np.sqrt(y @ y)
+        return float(x @ y / norm) if norm else 0.0
+
+    forward = np.mean([max(cosine(a, b) for b in right) for a in left])
+    backward = np.mean([max(cosine(a, b) for a in left) for b in right])
+    return min(forward, backward)
+
+
+def example(n: int, seed: int = 0) -> tuple[np.ndarray, list[list[int]]]:
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(40, 12)).astype(np.float32)
+    vectors[7] = 0.0
+    terms = [rng.choice(40, size=rng.integers(0, 9), replace=False).tolist() for _ in range(n)]
+    return vectors, terms
+
+
+@pytest.mark.parametrize(("rows", "gathered"), [(512, 1 << 24), (7, 60)])
+def test_agrees_with_a_loop_over_pairs(monkeypatch, rows, gathered):
+    monkeypatch.setattr(function, "_ROWS", rows)
+    monkeypatch.setattr(function, "_GATHERED", gathered)
+    vectors, terms = example(60)
+    relation = FunctionSimilarity(vectors, terms)
+    assert relation.annotated.tolist() == [bool(row) for row in terms]
+    members = np.flatnonzero(relation.annotated)[3:]
+    m = len(members)
+
+    found = np.full((m, m), np.nan)
+    for start, block in relation.similarity(members):
+        found[start : start + len(block), start:] = block
+    expected = {
+        (i, j): similarity_by_definition(vectors, terms[members[i]], terms[members[j]])
+        for i, j in itertools.combinations(range(m), 2)
+    }
+    assert max(abs(found[pair] - value) for pair, value in expected.items()) < 1e-6
+
+    threshold = relation.threshold(members)
+    ordered = sorted(expected.values())
+    assert threshold == pytest.approx(ordered[(len(ordered) - 1) // 2], abs=1e-6)
+    codes = relation.positive_codes(members)
+    tied = sum(abs(value - threshold) < 1e-6 for value in ordered)
+    assert len(ordered) // 2 - tied < len(codes) <= len(ordered) // 2
+    assert (np.diff(codes) > 0).all()
+    clear = {pair for pair, value in expected.items() if abs(value - threshold) > 1e-6}
+    positive = {(int(code // m), int(code % m)) for code in codes}
+    assert {pair for pair in clear if expected[pair] > threshold} == positive & clear
+
+
+def test_half_of_the_pairs_of_each_fold_are_positive():
+    vectors, terms = example(200, seed=1)
+    relation = FunctionSimilarity(vectors, terms)
+    annotated = np.flatnonzero(relation.annotated)
+    for members in (annotated[:60], annotated[60:]):
+        pairs = len(members) * (len(members) - 1) // 2
+        # Pairs that are equally similar, to the last digit, may lie at the median.
+        assert len(relation.positive_codes(members)) == pytest.approx(pairs / 2, rel=0.01)
+    assert relation.threshold(annotated[:60]) != relation.threshold(annotated[60:])
+
+
+def test_equal_similarities_tie():
+    """Records with the same terms are equally similar to any other, whatever the block they fall in."""
+    vectors, terms = example(30, seed=2)
+    terms = [row for row in terms if row] * 40
+    relation = FunctionSimilarity(vectors, terms)
+    m, distinct = len(terms), len(terms) // 40
+    whole = np.zeros((m, m), np.float32)
+    for start, block in relation.similarity(np.arange(m)):
+        whole[start : start + len(block), start:] = block
+    tiles = whole[:distinct].reshape(distinct, 40, distinct)[:, 1:]
+    np.testing.assert_array_equal(tiles, np.broadcast_to(tiles[:, :1], tiles.shape))
+
+
+def test_fewer_than_two_members():
+    relation = FunctionSimilarity(np.eye(2), [[0], [1]])
+    assert np.isnan(relation.threshold(np.array([1])))
+    assert relation.positive_codes(np.array([1])).tolist() == []
+    assert relation.positive_codes(np.empty(0, np.int64)).tolist() == []
+
+
+def test_repeated_terms_count_once():
+    vectors = np.array([[1.0, 0.0], [0.6, 0.8]])
+    once = FunctionSimilarity(vectors, [[0, 1], [1]])
+    twice = FunctionSimilarity(vectors, [[0, 0, 0, 1], [1, 1]])
+    assert once.threshold(np.arange(2)) == twice.threshold(np.arange(2)) == pytest.approx(0.8, abs=1e-6)

@@ -1,0 +1,111 @@
+"""Algorithm 1."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chi2
+
+from genoprot_datasets.errors import GenoProtError
+from genoprot_datasets.partition import partition
+
+
+def sequence_probabilities(points: np.ndarray, size: int) -> dict[frozenset[int], float]:
+    """Probability of every evaluation fold under the paper's loop, by going through all orders of choice."""
+    n = len(points)
+    distances = ((points[:, None] - points[None]) ** 2).sum(-1)
+    found: dict[frozenset[int], float] = {}
+    for order in itertools.permutations(range(n), size):
+        probability = 1.0 / n
+        for k in range(1, size):
+            weights = distances[:, order[:k]].min(axis=1)
+            probability *= weights[order[k]] / weights.sum()
+        fold = frozenset(order)
+        found[fold] = found.get(fold, 0.0) + probability
+    return found
+
+
+def test_distribution_is_that_of_the_papers_loop():
+    points = np.array([[0.0, 0.0], [0.1, 0.0], [1.0, 0.2], [1.1, 0.9], [3.0, -1.0], [-2.0, 0.5]])
+    accessions = list("ABCDEF")
+    expected = sequence_probabilities(points, 3)
+    draws = 6000
+    seen = dict.fromkeys(expected, 0)
+    for seed in range(draws):
+        seen[frozenset(np.flatnonzero(partition(accessions, points, 3, seed)).tolist())] += 1
+    frequent = [fold for fold, probability in expected.items() if probability * draws >= 5]
+    rare = [fold for fold in expected if fold not in frequent]
+    cells = [(seen[fold], expected[fold] * draws) for fold in frequent]
+    cells.append((sum(seen[fold] for fold in rare), sum(expected[fold] for fold in rare) * draws))
+    statistic = sum((observed - mean) ** 2 / mean for observed, mean in cells)
+    assert statistic < chi2.ppf(0.999, len(cells) - 1)
+
+
+def test_independent_of_input_order():
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(60, 8)).astype(np.float32)
+    accessions = [f"P{k:05d}" for k in range(60)]
+    order = rng.permutation(60)
+    straight = partition(accessions, vectors, 20, 3)
+    shuffled = partition([accessions[k] for k in order], vectors[order], 20, 3)
+    np.testing.assert_array_equal(shuffled, straight[order])
+    assert (straight != partition(accessions, vectors, 20, 4)).any()
+
+
+def test_duplicates_are_chosen_last():
+    rng = np.random.default_rng(1)
+    distinct = (100.0 + rng.normal(size=(30, 64))).astype(np.float32)
+    vectors = np.concatenate([distinct, distinct, distinct])
+    accessions = [f"P{k:02d}" for k in range(90)]
+    for seed in range(20):
+        chosen = np.flatnonzero(partition(accessions, vectors, 30, seed))
+        assert sorted(chosen % 30) == list(range(30))
+
+
+def test_all_records_coincide():
+    accessions = list("ABCDE")
+    counts = sum(partition(accessions, np.ones((5, 3)), 2, seed).astype(int) for seed in range(1000))
+    assert counts.sum() == 2000
+    assert counts.min() > 330
+
+
+def test_distances_far_from_the_origin_keep_their_digits():
+    """Two tight pairs far away: the second choice must come from the other pair."""
+    vectors = np.array([[1000.0, 0.0], [1000.0, 0.01], [1010.0, 0.0], [1010.0, 0.01]], np.float32)
+    for seed in range(200):
+        chosen = partition(list("ABCD"), vectors, 2, seed)
+        assert chosen[:2].sum() == 1
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_size_and_reproducibility(data):
+    n = data.draw(st.integers(2, 25))
+    size = data.draw(st.integers(1, n - 1))
+    seed = data.draw(st.integers(0, 2**31))
+    vectors = np.array(data.draw(st.lists(st.tuples(*[st.integers(-3, 3)] * 2), min_size=n, max_size=n)))
+    accessions = [f"Q{k}" for k in range(n)]
+    chosen = partition(accessions, vectors, size, seed)
+    assert chosen.dtype == bool
+    assert chosen.shape == (n,)
+    assert chosen.sum() == size
+    np.testing.assert_array_equal(chosen, partition(accessions, vectors, size, seed))
+
+
+@pytest.mark.parametrize(
+    ("accessions", "vectors", "size", "message"),
+    [
+        (["A", "B"], np.ones((3, 2)), 1, "one vector per record"),
+        (["A", "A", "B"], np.ones((3, 2)), 1, "accession A occurs more than once"),
+        (["A", "B"], np.ones((2, 2)), 2, "give 1 to 1"),
+        (["A", "B"], np.ones((2, 2)), 0, "give 1 to 1"),
+        (["A", "B"], np.array([[0.0], [np.nan]]), 1, "vector of B"),
+    ],
+)
+def test_bad_input(accessions, vectors, size, message):
+    with pytest.raises(GenoProtError, match=message):
+        partition(accessions, vectors, size, 0)

@@ -1,0 +1,243 @@
+"""The build of 662 real human genes against a plain count from the raw files.
+
+The count shares no code with the package: string operations and loops over all pairs, by the counting rules
+in the README of the slice.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import itertools
+import re
+from collections import defaultdict
+
+import pytest
+
+from genoprot_datasets.build import build
+from genoprot_datasets.labels import LabelOptions
+from genoprot_datasets.published import PublishedDataset
+from genoprot_datasets.relations import Go2VecConfig
+
+pytestmark = pytest.mark.slow
+
+EXPERIMENTAL = {"EXP", "IDA", "IPI", "IMP", "IGI", "IEP", "HTP", "HDA", "HMP", "HGI", "HEP"}
+
+
+@pytest.fixture(scope="module")
+def slice_folder(shared):
+    return shared / "data" / "human-slice"
+
+
+@pytest.fixture(scope="module")
+def published(slice_folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("slice") / "llnl" / "geno-prot"
+    # The term vectors are another test's matter; a short training keeps this one quick.
+    quick = LabelOptions(go2vec=Go2VecConfig(dimension=16, walks_per_node=1, walk_length=10))
+    build(slice_folder, out, options=quick, recogniser="vocabulary")
+    return PublishedDataset.open(out)
+
+
+def lines(path):
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8") as handle:
+        yield from (line.rstrip("\n") for line in handle)
+
+
+def flat_entries(folder):
+    entry, found = [], {}
+    for line in lines(folder / "uniprot_sprot_human.dat.gz"):
+        if line == "//":
+            accession = next(text for text in entry if text.startswith("AC   "))[5:].split(";")[0]
+            found[accession] = entry
+            entry = []
+        else:
+            entry.append(line)
+    return found
+
+
+def comments(entry, topic):
+    blocks, current = [], None
+    for line in entry:
+        if not line.startswith("CC   "):
+            continue
+        if line.startswith("CC   -!- "):
+            current = [line[9:]]
+            blocks.append(current)
+        elif line.startswith("CC       ") and current is not None:
+            current.append(line[9:])
+    texts = [" ".join(block).replace("- ", "-") for block in blocks]
+    return [text[len(topic) + 2 :] for text in texts if text.startswith(topic + ": ")]
+
+
+def locations(entry):
+    found = set()
+    for text in comments(entry, "SUBCELLULAR LOCATION"):
+        text = re.sub(r"\s*\{[^}]*\}", "", text)
+        text = text.split("Note=")[0]
+        text = re.sub(r"\[[^\]]*\]:", "", text)
+        for part in text.split("."):
+            name = part.split(";")[0].strip()
+            if name:
+                found.add(name)
+    return found
+
+
+def count_pairs(members, attribute):
+    return sum(bool(attribute[a] & attribute[b]) for a, b in itertools.combinations(members, 2))
+
+
+def annotated(members, attribute):
+    return [accession for accession in members if attribute.get(accession)]
+
+
+@pytest.fixture(scope="module")
+def folds(published):
+    table = published.sequences(["accession", "fold"]).to_pydict()
+    found = defaultdict(list)
+    for accession, fold in zip(table["accession"], table["fold"]):
+        found[fold].append(accession)
+    return found
+
+
+def check(published, folds, task, attribute):
+    facts = published.manifest["tasks"][task]
+    for fold, members in folds.items():
+        members = annotated(members, attribute)
+        positives = count_pairs(members, attribute)
+        pairs = len(members) * (len(members) - 1) // 2
+        assert facts[fold]["records_annotated"] == len(members)
+        assert facts[fold]["positives_available"] == positives
+        assert facts[fold]["negatives_available"] == pairs - positives
+        rows = published.task(task, fold).to_pylist()
+        assert all(
+            bool(attribute[row["accession_a"]] & attribute[row["accession_b"]]) == row["label"]
+            for row in rows
+        )
+
+
+def test_number_of_records(published, slice_folder):
+    terms = defaultdict(set)
+    for line in lines(slice_folder / "goa_human.gaf.gz"):
+        if line.startswith("!"):
+            continue
+        fields = line.split("\t")
+        if fields[6] in EXPERIMENTAL and "NOT" not in fields[3].split("|"):
+            terms[fields[1]].add(fields[4])
+    records = published.manifest["records"]
+    assert records["genes"] == 688
+    assert records["dropped"]["no_uniprot_entry"]["count"] == 2
+    usable = records["genes"] - 2
+    assert usable == 686
+    table = published.sequences(["accession", "go_terms"]).to_pydict()
+    assert records["kept"] == len(table["accession"]) == 662
+    assert {a: set(t) for a, t in zip(table["accession"], table["go_terms"])} == {
+        accession: terms[accession] for accession in table["accession"]
+    }
+
+
+def test_pfam_subcellular_and_disease(published, folds, slice_folder):
+    entries = flat_entries(slice_folder)
+    check(published, folds, "subcellular", {a: locations(entry) for a, entry in entries.items()})
+    for task, prefix, ending in (("pfam", "DR   Pfam; ", ""), ("disease", "DR   MIM; ", "; phenotype.")):
+        attribute = {
+            accession: {
+                line[len(prefix) :].split(";")[0]
+                for line in entry
+                if line.startswith(prefix) and line.endswith(ending)
+            }
+            for accession, entry in entries.items()
+        }
+        check(published, folds, task, attribute)
+
+
+def test_pathway(published, folds, slice_folder):
+    attribute = defaultdict(set)
+    for line in lines(slice_folder / "UniProt2Reactome.txt"):
+        fields = line.split("\t")
+        attribute[fields[0]].add(fields[1])
+    check(published, folds, "pathway", attribute)
+
+
+def test_drug(published, folds, slice_folder):
+    accessions = defaultdict(set)
+    for line in lines(slice_folder / "chembl_uniprot_mapping.txt"):
+        if not line.startswith("#"):
+            accession, target, _, kind = line.split("\t")
+            if kind == "SINGLE PROTEIN":
+                accessions[target].add(accession)
+    attribute = defaultdict(set)
+    with open(slice_folder / "compound_target_pairs.csv", encoding="utf-8") as handle:
+        for row in csv.DictReader(handle, delimiter=";"):
+            if row["target_type"] == "SINGLE PROTEIN" and row["DTI"] != "NDT" and row["parent_chemblid"]:
+                for accession in accessions[row["target_chembl_id"]]:
+                    attribute[accession].add(row["parent_chemblid"])
+    check(published, folds, "drug", attribute)
+
+
+def test_ppi(published, folds, slice_folder):
+    string_ids = defaultdict(set)
+    for line in lines(slice_folder / "HUMAN_9606_idmapping.dat.gz"):
+        accession, kind, identifier = line.split("\t")
+        if kind == "STRING":
+            string_ids[accession].add(identifier)
+    links = set()
+    for line in itertools.islice(lines(slice_folder / "9606.protein.links.v11.0.txt.gz"), 1, None):
+        a, b, _ = line.split(" ")
+        links.add((a, b))
+    linked = {identifier for pair in links for identifier in pair}
+    facts = published.manifest["tasks"]["ppi"]
+    for fold, members in folds.items():
+        ids = {a: string_ids[a] & linked for a in members}
+        ids = {a: found for a, found in ids.items() if found}
+        positives = sum(
+            any((x, y) in links for x in ids[a] for y in ids[b]) for a, b in itertools.combinations(ids, 2)
+        )
+        assert facts[fold]["records_annotated"] == len(ids)
+        assert facts[fold]["positives_available"] == positives
+
+
+def test_melanoma(published, folds, slice_folder):
+    with open(slice_folder / "Model.csv", encoding="utf-8") as handle:
+        wanted = {
+            row["ModelID"]
+            for row in csv.DictReader(handle)
+            if row["OncotreeLineage"] == "Skin" and row["OncotreePrimaryDisease"] == "Melanoma"
+        }
+    values = defaultdict(list)
+    rows = csv.reader(lines(slice_folder / "CRISPRGeneEffect.csv.gz"))
+    genes = [re.search(r"\((\d+)\)$", title)[1] for title in next(rows)[1:]]
+    for row in rows:
+        if row[0] in wanted:
+            for gene, cell in zip(genes, row[1:]):
+                if cell:
+                    values[gene].append(float(cell))
+    table = published.sequences(["accession", "gene_id"]).to_pydict()
+    gene_of = dict(zip(table["accession"], table["gene_id"]))
+    facts = published.manifest["tasks"]["melanoma"]
+    for fold, members in folds.items():
+        means = [sum(v) / len(v) for a in members if (v := values.get(gene_of[a]))]
+        assert facts[fold]["records_annotated"] == len(means)
+        assert facts[fold]["positives_available"] == sum(mean < -0.5 for mean in means)
+
+
+def test_function_halves_the_pairs(published):
+    for fold in ("train", "eval"):
+        facts = published.manifest["tasks"]["function"][fold]
+        pairs = facts["positives_available"] + facts["negatives_available"]
+        assert abs(facts["positives_available"] - pairs / 2) <= 1
+
+
+def test_dna_of_every_record_is_in_the_genome(published, slice_folder):
+    genome, name = defaultdict(list), None
+    for line in lines(slice_folder / "GCF_000001405.39_GRCh38.p13_genomic.fna.gz"):
+        if line.startswith(">"):
+            name = line[1:].split()[0]
+        else:
+            genome[name].append(line.upper())
+    chromosomes = ["".join(parts) for parts in genome.values()]
+    complement = str.maketrans("ACGTN", "TGCAN")
+    table = published.sequences(["dna", "strand", "start", "end"]).to_pydict()
+    for dna, strand, start, end in zip(table["dna"], table["strand"], table["start"], table["end"]):
+        forward = dna if strand == "+" else dna.translate(complement)[::-1]
+        assert any(chromosome[start - 1 : end] == forward for chromosome in chromosomes)

@@ -1,0 +1,119 @@
+"""Which way the arrows point, and what an import costs."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import genoprot_datasets
+import genoprot_evaluate
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PACKAGES = (genoprot_datasets, genoprot_evaluate)
+
+# Rooms from the ground up; a module may import its own room and rooms below, never one above.
+FLOORS = {
+    "genoprot_datasets": (
+        {"errors", "tasks", "schema", "files", "seeding", "resources", "translation"},
+        {"published", "sources", "synthetic", "anatomy", "partition", "identity", "relations"},
+        {"records", "sampling"},
+        {"manifest", "card", "labels"},
+        {"examples"},
+        {"build"},
+    ),
+    "genoprot_evaluate": (
+        {"batching", "chunking", "pooling", "ensembles", "statistics", "results", "metric"},
+        {"encoders", "store", "heads", "tables"},
+        {"embed", "baselines"},
+        {"evaluation", "report"},
+        {"demo"},
+        {"cli"},
+    ),
+}
+
+
+def modules() -> list[str]:
+    names = []
+    for package in PACKAGES:
+        names.append(package.__name__)
+        names += [found.name for found in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]
+    return names
+
+
+def imported(name: str) -> set[str]:
+    """Modules of this project that a module's source imports, at any depth of the source."""
+    spec = importlib.util.find_spec(name)
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name} uses a relative import"
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    known = set(modules())
+    return {module for module in found if module in known and module != name}
+
+
+def floor(name: str) -> int | None:
+    package, _, rest = name.partition(".")
+    if not rest:
+        return None
+    room = rest.split(".")[0]
+    for level, rooms in enumerate(FLOORS[package]):
+        if room in rooms:
+            return level
+    raise AssertionError(f"{name}: give its room a floor in {__file__}")
+
+
+@pytest.mark.parametrize("name", modules())
+def test_arrows_point_down(name):
+    for target in imported(name):
+        assert not (name.startswith("genoprot_datasets") and target.startswith("genoprot_evaluate")), target
+        if name.split(".")[0] != target.split(".")[0]:
+            continue
+        here, there = floor(name), floor(target)
+        if here is None or there is None:
+            continue
+        assert there <= here, f"{name} imports {target}, which lies above it"
+
+
+def test_no_import_cycles():
+    graph = {name: imported(name) for name in modules()}
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " -> ".join([*trail, name])
+        if name in done:
+            return
+        for target in sorted(graph[name]):
+            if not name.startswith(target + "."):
+                visit(target, (*trail, name))
+        done.add(name)
+
+    for name in sorted(graph):
+        visit(name, ())
+
+
+@pytest.mark.parametrize("name", modules())
+def test_module_declares_its_public_names(name):
+    module = importlib.import_module(name)
+    public = module.__all__
+    assert len(set(public)) == len(public)
+    for entry in public:
+        assert getattr(module, entry).__doc__ or not callable(getattr(module, entry)), f"{name}.{entry}"
+
+
+@pytest.mark.parametrize("name", ["genoprot_datasets", "genoprot_evaluate", "genoprot_evaluate.cli"])
+def test_import_is_light(name):
+    heavy = "{'torch', 'transformers', 'datasets', 'evaluate', 'gensim', 'matplotlib', 'Bio', 'sklearn'}"
+    code = f"import sys, {name}; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
