@@ -19,7 +19,7 @@ def tracked() -> list[Path]:
 
 def test_modules_stay_short():
     for path in tracked():
-        if path.suffix == ".py":
+        if path.suffix == ".py" and path.relative_to(REPOSITORY).parts[0].startswith("genoprot_"):
             lines = len(path.read_text(encoding="utf-8").splitlines())
             assert lines <= 400, f"{path.relative_to(REPOSITORY)} has {lines} lines"
 
