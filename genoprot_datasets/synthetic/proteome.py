@@ -11,7 +11,7 @@ from genoprot_datasets.synthetic.composition import CLASSES, Tendencies
 
 __all__ = ["Proteome"]
 
-_SHORTEST, _LONGEST = 250, 2_000
+_SHORTEST, _LONGEST = 270, 2_000
 _MEDIAN_EXCESS = 110
 _EXCESS_SPREAD = 0.8
 _DIVERGENCE = (0.1, 0.8)
@@ -50,12 +50,13 @@ class Proteome:
     def protein(self, gene: int) -> np.ndarray:
         """Residue codes of a gene's protein, dtype uint8; the first is methionine.
 
-        A selenoprotein has its selenocysteine in the middle of the linker that ends it.
+        A selenoprotein has its selenocysteine four residues before its end.
         """
         rng = generator(self.seed, "synthetic", "protein", str(gene))
         cumulative = self._cumulative[gene]
-        domains = [self._domains[k] for k in self.attributes.family[gene : gene + 1] if k >= 0]
-        domains += [self._accessories[k] for k in self.attributes.accessory[gene : gene + 1] if k >= 0]
+        family, accessory = self.attributes.family[gene], self.attributes.accessory[gene]
+        domains = [self._domains[family]] if family >= 0 else []
+        domains += [self._accessories[accessory]] if accessory >= 0 else []
         divergence = rng.uniform(*_DIVERGENCE)
         copies = [_diverged(domain, divergence, cumulative, rng) for domain in domains]
         length = min(_SHORTEST + int(rng.lognormal(np.log(_MEDIAN_EXCESS), _EXCESS_SPREAD)), _LONGEST)

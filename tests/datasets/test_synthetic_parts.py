@@ -102,7 +102,7 @@ def test_proteins_have_lengths_that_say_nothing() -> None:
     attributes = draw_attributes(2_000, 1)
     proteome = Proteome(attributes, 1)
     lengths = np.array([len(proteome.protein(gene)) for gene in range(attributes.size)])
-    assert 250 <= lengths.min() < lengths.max() <= 2_000
+    assert 270 <= lengths.min() < lengths.max() <= 2_000
     groups = {
         "accessory": attributes.accessory >= 0,
         "orphan": attributes.family < 0,
