@@ -12,7 +12,7 @@ from typing import Protocol
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 
-__all__ = ["Recogniser", "SpacyRecogniser", "VocabularyRecogniser", "load_recogniser"]
+__all__ = ["Recogniser", "SpacyRecogniser", "VocabularyRecogniser", "is_anatomical", "load_recogniser"]
 
 _MODEL = "en_ner_bionlp13cg_md"
 
@@ -182,11 +182,22 @@ class SpacyRecogniser:
                 frozenset(
                     self._vocabulary.normalise(entity.text)
                     for entity in document.ents
-                    if re.sub(r"[\W_]", "", entity.label_).lower() in _LABELS
+                    if is_anatomical(entity.label_)
                     and not any(start <= entity.start_char < end for start, end in ruled_out)
                 )
             )
         return found
+
+
+def is_anatomical(label: str) -> bool:
+    """Whether entities of a type are sites: organs, tissues, subdivisions and systems of the body.
+
+    Examples
+    --------
+    >>> [is_anatomical(label) for label in ("Multi-tissue_structure", "MULTI_TISSUE_STRUCTURE", "Cell")]
+    [True, True, False]
+    """
+    return re.sub(r"[\W_]", "", label).lower() in _LABELS
 
 
 def load_recogniser(name: str = "auto") -> Recogniser:

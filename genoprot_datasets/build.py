@@ -6,7 +6,6 @@ import argparse
 import shutil
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,31 +17,21 @@ import pyarrow as pa
 
 from genoprot_datasets.anatomy import load_recogniser
 from genoprot_datasets.card import render_card
-from genoprot_datasets.errors import GenoProtError, SourceError
+from genoprot_datasets.composition import COMPOSITION_TITLE, composition_vectors
+from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.examples import TaskExamples, add_identities, draw_examples
 from genoprot_datasets.files import atomic_folder, write_parquet
 from genoprot_datasets.labels import LABELLERS, LabelInputs, LabelOptions
-from genoprot_datasets.manifest import describe_records, describe_sources, write_manifest
+from genoprot_datasets.manifest import describe_lacking, describe_records, describe_sources, write_manifest
 from genoprot_datasets.partition import partition
-from genoprot_datasets.published import split_path
-from genoprot_datasets.records import RecordSet, build_records
+from genoprot_datasets.published import MANIFEST_NAME, split_path
+from genoprot_datasets.reading import read_record_sources
+from genoprot_datasets.records import DROP_REASONS, RecordSet, build_records
 from genoprot_datasets.resources import loading_script
 from genoprot_datasets.sampling import TooFewExamples
 from genoprot_datasets.schema import FOLDS, SEQUENCES, SEQUENCES_CONFIG
-from genoprot_datasets.sources import (
-    SPECIES,
-    Species,
-    detect_species,
-    iter_fasta,
-    locate,
-    read_annotation,
-    read_annotations,
-    read_entries,
-    read_id_mapping,
-    read_protein_vectors,
-    sources_of,
-)
-from genoprot_datasets.sources.gff import Annotation
+from genoprot_datasets.sources import SPECIES, Species, detect_species, locate, sources_of, unavailable_tasks
+from genoprot_datasets.sources.go import EVIDENCE
 from genoprot_datasets.tasks import TASKS, get_task
 
 __all__ = ["add_arguments", "build", "default_eval_size", "run", "summary"]
@@ -88,6 +77,7 @@ def build(
     eval_size: int | None = None,
     tasks: Sequence[str] | None = None,
     recogniser: str = "auto",
+    evidence: str = "experimental",
     keep_differing: bool = True,
     options: LabelOptions | None = None,
     show_progress: bool = False,
@@ -99,7 +89,7 @@ def build(
     sources : path
         Folder that holds the source files in their native formats.
     out : path
-        Folder to write; it appears when it is complete, and replaces one of the same name.
+        Folder to write; it appears when it is complete, and replaces an older dataset folder.
     species : Species, optional
         Told from the files' names when left out.
     seed : int
@@ -110,6 +100,8 @@ def build(
         Tasks to build; all when left out.
     recogniser : str
         Recogniser of anatomical sites: ``auto``, ``vocabulary`` or ``spacy:NAME``.
+    evidence : {"experimental", "any"}
+        Evidence of the Gene Ontology annotations that count.
     keep_differing : bool
         Keep genes whose RefSeq protein differs from the UniProt sequence.
     options : LabelOptions, optional
@@ -130,59 +122,65 @@ def build(
     wanted = tuple(TASKS) if tasks is None else tuple(get_task(name).name for name in tasks)
     if seed < 0:
         raise GenoProtError(f"seed {seed}: expected 0 or more")
+    if Path(out).is_dir() and any(Path(out).iterdir()) and not (Path(out) / MANIFEST_NAME).is_file():
+        raise GenoProtError(f"{out}: not empty and not a dataset folder; name another one with --out")
     options = options or LabelOptions()
     log = _Log(show_progress)
     chosen = species or detect_species(sources)
     paths = locate(sources, chosen, wanted)
     specs = {spec.key: spec for spec in sources_of(chosen)}
+    lacking = unavailable_tasks(chosen, paths)
     site_recogniser = load_recogniser(recogniser)
 
     with log.stage("sources") as say:
-        annotation = read_annotation(paths["annotation"])
-        proteins = _read_proteins(paths["proteins"], annotation)
-        mapping = read_id_mapping(paths["idmapping"], ("RefSeq", "STRING"))
-        entries = read_entries(paths["uniprot"])
-        terms: dict[str, set[str]] = defaultdict(set)
-        for row in read_annotations(paths["goa"]):
-            if row.experimental:
-                terms[row.accession].add(row.term)
-        vector_accessions, vectors = read_protein_vectors(paths["vectors"], entries)
-        say(f"{len(annotation.genes):,} gene rows, {len(proteins):,} proteins, {len(entries):,} entries")
+        content = read_record_sources(paths, chosen, evidence)
+        counts = len(content.annotation.genes), len(content.proteins), len(content.entries)
+        say("{:,} gene rows, {:,} proteins, {:,} entries".format(*counts))
     with log.stage("records") as say:
         found = build_records(
-            annotation,
+            content.annotation,
             paths["genome"],
-            proteins,
-            mapping["RefSeq"],
-            entries,
-            terms,
-            frozenset(vector_accessions),
+            content.proteins,
+            content.refseq_to_uniprot,
+            content.entries,
+            content.go_terms,
+            content.vectors,
             genetic_code=chosen.genetic_code,
+            mitochondrial_code=chosen.mitochondrial_code,
+            experimental=evidence == "experimental",
             keep_differing=keep_differing,
         )
         say(f"{len(found.records):,} of {found.genes:,} genes kept")
+    if not found.records:
+        raise GenoProtError(f"{sources}: no gene is left of {found.genes:,}; {_reasons(found)}")
     accessions = [record.accession for record in found.records]
     size = default_eval_size(len(accessions)) if eval_size is None else eval_size
     if not 0 < size < len(accessions):
         raise GenoProtError(f"an eval fold of {size} cannot be taken from {len(accessions)} records")
     with log.stage("partition") as say:
-        row_of = {accession: row for row, accession in enumerate(vector_accessions)}
-        in_eval = partition(accessions, vectors[[row_of[name] for name in accessions]], size, seed)
+        if content.vectors is None:
+            points = composition_vectors([record.protein for record in found.records])
+        else:
+            points = np.stack([content.vectors[accession] for accession in accessions])
+        in_eval = partition(accessions, points, size, seed)
         folds = {"train": np.flatnonzero(~in_eval), "eval": np.flatnonzero(in_eval)}
         say(f"{len(folds['train']):,} train, {len(folds['eval']):,} eval")
     inputs = LabelInputs(
         records=found.records,
-        entries=entries,
-        string_ids=_by_accession(mapping["STRING"]),
+        entries=content.entries,
+        string_ids=content.string_ids,
         paths=paths,
         recogniser=site_recogniser,
-        reactome_species=chosen.title,
+        species=chosen,
         options=options,
         seed=seed,
     )
     built: dict[str, TaskExamples] = {}
     left_out: dict[str, str] = {name: "not asked for" for name in TASKS if name not in wanted}
     for name in wanted:
+        if name in lacking:
+            left_out[name] = lacking[name]
+            continue
         with log.stage(name) as say:
             labels = LABELLERS[name](inputs)
             try:
@@ -203,43 +201,43 @@ def build(
         for name, examples in built.items():
             for fold in FOLDS:
                 write_parquet(examples.table(fold, accessions), staging / split_path(name, fold))
-        content = {
+        facts = {
             "name": "/".join(Path(out).absolute().parts[-2:]),
             "species": {"name": chosen.name, "taxon": chosen.taxon, "title": chosen.title},
             "seed": seed,
             "options": options.as_dict()
-            | {"eval_size": size, "keep_differing": keep_differing, "recogniser": recogniser},
+            | {
+                "eval_size": size,
+                "evidence": evidence,
+                "keep_differing": keep_differing,
+                "recogniser": recogniser,
+            },
             "sources": describe_sources(specs, paths),
-            "records": describe_records(found),
+            "sources_lacking": describe_lacking(chosen, paths),
+            "records": describe_records(found)
+            | {"go_terms": "none" if content.go_terms is None else f"{evidence} evidence"},
             "folds": {fold: len(members) for fold, members in folds.items()},
+            "partition_vectors": {
+                "kind": COMPOSITION_TITLE if content.vectors is None else specs["vectors"].title,
+                "dimension": points.shape[1],
+            },
             "recogniser": f"{site_recogniser.name} {site_recogniser.version}",
             "tasks": {name: built[name].facts() for name in TASKS if name in built},
             "left_out": {name: left_out[name] for name in TASKS if name in left_out},
         }
-        manifest = write_manifest(staging, content)
+        manifest = write_manifest(staging, facts)
         (staging / "README.md").write_text(render_card(manifest), encoding="utf-8")
         shutil.copyfile(loading_script("geno-prot", "eval.yaml"), staging / "eval.yaml")
         say(f"{sum(entry['bytes'] for entry in manifest['files'].values()) / 1e6:,.1f} MB in {out}")
     return manifest
 
 
-def _read_proteins(path: Path, annotation: Annotation) -> dict[str, str]:
-    named = {t.protein_accession for gene in annotation.genes for t in gene.transcripts}
-    named.update(annotation.orphans)
-    proteins = {}
-    for name, _, sequence in iter_fasta(path):
-        if name not in named:
-            raise SourceError(path, "protein that the annotation does not name", record=name)
-        proteins[name] = sequence.decode("ascii")
-    return proteins
-
-
-def _by_accession(mapping: Mapping[str, frozenset[str]]) -> dict[str, set[str]]:
-    inverse: dict[str, set[str]] = defaultdict(set)
-    for identifier, accessions in mapping.items():
-        for accession in accessions:
-            inverse[accession].add(identifier)
-    return inverse
+def _reasons(found: RecordSet) -> str:
+    """Why genes were dropped, the most frequent reason first, and what helps."""
+    counts = sorted(((len(genes), reason) for reason, genes in found.dropped.items()), reverse=True)
+    text = ", ".join(f"{count:,}: {DROP_REASONS[reason]}" for count, reason in counts)
+    hint = "; --evidence any counts every annotation" if "no_experimental_go" in found.dropped else ""
+    return text + hint
 
 
 def _write_records(folder: Path, found: RecordSet, in_eval: np.ndarray, species: Species) -> None:
@@ -277,6 +275,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of anatomical sites: vocabulary, spacy:MODEL, or auto (scispaCy's model where it is installed)",
     )
     parser.add_argument(
+        "--evidence",
+        choices=EVIDENCE,
+        default=EVIDENCE[0],
+        help="of the GO annotations that count; default: %(default)s",
+    )
+    parser.add_argument(
         "--drop-differing",
         action="store_true",
         help="drop genes whose RefSeq protein differs from the UniProt sequence (default: keep and count)",
@@ -296,6 +300,7 @@ def run(args: argparse.Namespace) -> int:
         eval_size=args.eval_size,
         tasks=args.tasks,
         recogniser=args.recogniser,
+        evidence=args.evidence,
         keep_differing=not args.drop_differing,
         options=LabelOptions(min_string_score=args.min_string_score),
         show_progress=True,

@@ -40,6 +40,8 @@ def render_card(manifest: Mapping[str, Any]) -> str:
         task_table=_task_table(manifest),
         shortfall=_shortfall(manifest),
         record_table=_record_table(manifest),
+        go_terms=manifest["records"]["go_terms"],
+        partition_vectors=manifest["partition_vectors"]["kind"],
         recogniser=manifest["recogniser"],
         source_table=_source_table(manifest["sources"]),
     )
@@ -81,8 +83,16 @@ def _dataset_info(config: str, files: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "config_name": config,
         "features": [_feature(field) for field in schema],
-        "splits": [{"name": fold, "num_examples": files[path]["rows"]} for fold, path in paths.items()],
+        "splits": [
+            {
+                "name": fold,
+                "num_bytes": files[path]["uncompressed_bytes"],
+                "num_examples": files[path]["rows"],
+            }
+            for fold, path in paths.items()
+        ],
         "download_size": sum(files[path]["bytes"] for path in paths.values()),
+        "dataset_size": sum(files[path]["uncompressed_bytes"] for path in paths.values()),
     }
 
 

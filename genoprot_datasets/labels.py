@@ -29,8 +29,10 @@ from genoprot_datasets.sources.depmap import read_gene_effects
 from genoprot_datasets.sources.go import read_ontology
 from genoprot_datasets.sources.ligands import DTI_CLASSES, read_ligands
 from genoprot_datasets.sources.reactome import read_pathways
-from genoprot_datasets.sources.stringdb import read_aliases, read_links
+from genoprot_datasets.sources.species import Species
+from genoprot_datasets.sources.stringdb import ACCESSION_SOURCES, read_aliases, read_links
 from genoprot_datasets.sources.uniprot import UniProtEntry
+from genoprot_datasets.taxa import string_taxon_of
 
 __all__ = ["LABELLERS", "LabelInputs", "LabelOptions", "TaskLabels"]
 
@@ -72,7 +74,7 @@ class LabelInputs:
     string_ids: Mapping[str, Collection[str]]
     paths: Mapping[str, Path]
     recogniser: Recogniser
-    reactome_species: str
+    species: Species
     options: LabelOptions
     seed: int
 
@@ -120,7 +122,7 @@ def _disease(inputs: LabelInputs) -> TaskLabels:
 
 
 def _pathway(inputs: LabelInputs) -> TaskLabels:
-    pathways = read_pathways(inputs.paths["pathways"], inputs.reactome_species)
+    pathways = read_pathways(inputs.paths["pathways"], inputs.species.title)
     return _shared([pathways.get(record.accession, frozenset()) for record in inputs.records], "pathways")
 
 
@@ -151,7 +153,10 @@ def _incidence(cells: np.ndarray, shape: tuple[int, int]) -> sparse.csr_array:
 
 def _ppi(inputs: LabelInputs) -> TaskLabels:
     links = read_links(inputs.paths["links"], inputs.options.min_string_score)
-    aliases = read_aliases(inputs.paths["aliases"])
+    taxon = string_taxon_of(inputs.paths["links"], links.ids, inputs.species)
+    alias_sources = inputs.species.string_strains.get(taxon, ACCESSION_SOURCES)
+    aliases = read_aliases(inputs.paths["aliases"], alias_sources)
+    string_taxon_of(inputs.paths["aliases"], aliases, inputs.species)
     by_alias: dict[str, set[str]] = {}
     for identifier, accessions in aliases.items():
         for accession in accessions:
@@ -172,6 +177,8 @@ def _ppi(inputs: LabelInputs) -> TaskLabels:
     owner_of = _incidence(np.array(owned, np.int64).reshape(-1, 2), (len(links.ids), len(inputs.records)))
     i, j = (owner_of.T @ links_of @ owner_of).nonzero()
     facts = {
+        "string_taxon": taxon,
+        "alias_sources": sorted(alias_sources),
         "reported_pairs_in_source": len(links.pairs),
         "records_annotated": int(annotated.sum()),
         "records_found_by_alias_only": through_aliases,

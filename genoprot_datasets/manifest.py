@@ -14,9 +14,16 @@ import pyarrow.parquet as pq
 from genoprot_datasets.files import sha256_of
 from genoprot_datasets.published import MANIFEST_NAME
 from genoprot_datasets.records import DROP_REASONS, NOTES, RecordSet
-from genoprot_datasets.sources.catalogue import SourceSpec
+from genoprot_datasets.sources import SourceSpec, Species
 
-__all__ = ["SCHEMA_VERSION", "code_version", "describe_records", "describe_sources", "write_manifest"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "code_version",
+    "describe_lacking",
+    "describe_records",
+    "describe_sources",
+    "write_manifest",
+]
 
 SCHEMA_VERSION = 1
 """Version of the manifest's layout."""
@@ -47,6 +54,12 @@ def describe_sources(specs: Mapping[str, SourceSpec], paths: Mapping[str, Path])
         }
         for key, path in sorted(paths.items())
     ]
+
+
+def describe_lacking(species: Species, paths: Mapping[str, Path]) -> dict[str, str]:
+    """Sources that the build did without, by key: why there is none, or what stood in for it."""
+    standing_in = {key: words for key, words in species.optional.items() if key not in paths}
+    return dict(sorted({**species.absent, **standing_in}.items()))
 
 
 def describe_records(found: RecordSet) -> dict[str, Any]:
@@ -83,9 +96,12 @@ def write_manifest(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
     """
     files = {}
     for path in sorted(folder.rglob("*.parquet")):
+        metadata = pq.read_metadata(path)
+        groups = (metadata.row_group(index) for index in range(metadata.num_row_groups))
         files[path.relative_to(folder).as_posix()] = {
-            "rows": pq.read_metadata(path).num_rows,
+            "rows": metadata.num_rows,
             "bytes": path.stat().st_size,
+            "uncompressed_bytes": sum(group.total_byte_size for group in groups),
             "sha256": sha256_of(path),
         }
     lines = "\n".join(f"{name} {entry['sha256']}" for name, entry in files.items())

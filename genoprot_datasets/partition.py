@@ -15,13 +15,28 @@ __all__ = ["partition"]
 _CANCELLED = 1e-2
 """Share of the squared norms below which a squared distance has lost too many digits to cancellation."""
 
+_PENDING = 64
+"""Chosen records whose distances to all others are computed at a time, in one product of matrices."""
+
+_REFUSALS = 64
+"""Refused draws in a row after which the weights are brought up to date."""
+
+_ROWS = 2048
+"""Records per block of that product."""
+
+_EXACT = 4096
+"""Differences of vectors that are held at a time."""
+
 
 def partition(accessions: Sequence[str], vectors: np.ndarray, eval_size: int, seed: int) -> np.ndarray:
     """Choose the records of the evaluation fold.
 
     The first record is uniform; each further one is drawn from the rest with probability proportional to its
     squared Euclidean distance to the nearest record chosen so far, or uniformly when every one of the rest
-    coincides with a chosen one. One step costs one product of the matrix with a vector.
+    coincides with a chosen one. The draws are exactly those of the loop that updates all distances in every
+    step, at less cost: a record is drawn by the distances as they were some steps ago, which are upper
+    bounds, and kept with the probability that its distance now has to the bound. All distances are brought up
+    to date every 64 steps by one product of matrices.
 
     Parameters
     ----------
@@ -63,47 +78,76 @@ def partition(accessions: Sequence[str], vectors: np.ndarray, eval_size: int, se
     points = np.ascontiguousarray((vectors - vectors.mean(axis=0, dtype=np.float64))[order], np.float32)
     rng = generator(seed, "partition")
 
-    distances = _Distances(points)
     chosen = np.zeros(n, bool)
-    nearest = np.full(n, np.inf)
+    nearest = _Nearest(points)
     latest = int(rng.integers(n))
     chosen[latest] = True
     for _ in range(eval_size - 1):
-        distances.lower(nearest, latest)
-        nearest[chosen] = 0.0
-        latest = _draw(nearest, chosen, rng)
+        nearest.add(latest)
+        latest = nearest.draw(chosen, rng)
         chosen[latest] = True
     is_eval = np.empty(n, bool)
     is_eval[order] = chosen
     return is_eval
 
 
-class _Distances:
-    """Squared distances of points to one of them; exactly 0 for points that coincide."""
+class _Nearest:
+    """Squared distances of points to the nearest of the centres, exactly 0 for points that coincide with one.
+
+    The latest centres are `_pending`: they lower `_bounds` only when `_settle` is called.
+    """
 
     def __init__(self, points: np.ndarray) -> None:
-        self.points = points
-        self.norms = np.einsum("nd,nd->n", points, points, dtype=np.float64)
+        self._points = points
+        self._norms = np.einsum("nd,nd->n", points, points, dtype=np.float64)
+        self._bounds = np.full(len(points), np.inf)
+        self._cumulated = self._bounds
+        self._pending: list[int] = []
 
-    def lower(self, nearest: np.ndarray, centre: int) -> None:
-        """Lower `nearest` in place to the squared distances to one more centre."""
-        point = self.points[centre]
-        scale = self.norms + self.norms[centre]
-        squared = scale - 2.0 * (self.points @ point)
-        close = np.flatnonzero((squared < _CANCELLED * scale) & (nearest > 0.0))
-        difference = self.points[close].astype(np.float64) - point
-        squared[close] = np.einsum("nd,nd->n", difference, difference)
-        np.minimum(nearest, np.maximum(squared, 0.0), out=nearest)
+    def add(self, centre: int) -> None:
+        """Take one more centre in."""
+        self._pending.append(centre)
+        if len(self._pending) == _PENDING or np.isinf(self._cumulated[-1]):
+            self._settle()
 
-
-def _draw(weights: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) -> int:
-    """Index drawn with probability proportional to its weight, which is 0 for chosen ones."""
-    cumulated = np.cumsum(weights)
-    total = cumulated[-1]
-    if total <= 0.0:
+    def draw(self, chosen: np.ndarray, rng: np.random.Generator) -> int:
+        """Index drawn with probability proportional to the squared distance, among those not chosen."""
+        refused = 0
+        while self._cumulated[-1] > 0.0:
+            drawn = self._draw_by_bounds(rng)
+            if not self._pending:
+                return drawn
+            if rng.random() * self._bounds[drawn] < self._squared(np.array([drawn]))[0]:
+                return drawn
+            refused += 1
+            if refused == _REFUSALS:
+                self._settle()
         return int(rng.choice(np.flatnonzero(~chosen)))
-    drawn = int(np.searchsorted(cumulated, rng.random() * total, side="right"))
-    return drawn if drawn < len(weights) else int(np.flatnonzero(weights)[-1])
+
+    def _draw_by_bounds(self, rng: np.random.Generator) -> int:
+        total = self._cumulated[-1]
+        drawn = int(np.searchsorted(self._cumulated, rng.random() * total, side="right"))
+        return drawn if drawn < len(self._bounds) else int(np.flatnonzero(self._bounds)[-1])
+
+    def _settle(self) -> None:
+        """Lower the bounds to the squared distances."""
+        for start in range(0, len(self._points), _ROWS):
+            rows = np.arange(start, min(start + _ROWS, len(self._points)))
+            self._bounds[rows] = self._squared(rows)
+        self._pending = []
+        self._cumulated = np.cumsum(self._bounds)
+
+    def _squared(self, rows: np.ndarray) -> np.ndarray:
+        """Squared distances of some points to their nearest centres."""
+        centres = np.array(self._pending)
+        scale = self._norms[rows, None] + self._norms[centres]
+        squared = scale - 2.0 * (self._points[rows] @ self._points[centres].T)
+        cancelled = np.argwhere((squared < _CANCELLED * scale) & (self._bounds[rows, None] > 0.0))
+        for start in range(0, len(cancelled), _EXACT):
+            row, column = cancelled[start : start + _EXACT].T
+            difference = self._points[rows[row]].astype(np.float64) - self._points[centres[column]]
+            squared[row, column] = np.einsum("nd,nd->n", difference, difference)
+        return np.minimum(self._bounds[rows], np.maximum(squared.min(axis=1), 0.0))
 
 
 def _check(accessions: Sequence[str], vectors: np.ndarray, eval_size: int) -> None:

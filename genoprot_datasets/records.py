@@ -28,6 +28,7 @@ DROP_REASONS: Mapping[str, str] = MappingProxyType(
         "sequence_differs": "the protein differs from the UniProt sequence",
         "duplicate_accession": "another gene has the same UniProt accession",
         "no_experimental_go": "no Gene Ontology annotation with experimental evidence",
+        "no_go": "no Gene Ontology annotation of any evidence",
         "no_protein_vector": "no vector in the per-protein embeddings, which the partition needs",
     }
 )
@@ -41,6 +42,7 @@ NOTES: Mapping[str, str] = MappingProxyType(
         "translation_exception": "kept records with another annotated translation exception",
         "alternative_start": "kept records whose start codon is not ATG",
         "sequence_differs": "kept records whose protein differs from the UniProt sequence",
+        "sequence_not_compared": "kept records without a UniProt sequence to compare the protein with",
     }
 )
 """What was noticed about records that were kept."""
@@ -184,10 +186,12 @@ def build_records(
     proteins: Mapping[str, str],
     refseq_to_uniprot: Mapping[str, Collection[str]],
     entries: Mapping[str, UniProtEntry],
-    go_terms: Mapping[str, Iterable[str]],
-    with_vector: Collection[str],
+    go_terms: Mapping[str, Iterable[str]] | None,
+    with_vector: Collection[str] | None,
     *,
     genetic_code: int = 1,
+    mitochondrial_code: int | None = None,
+    experimental: bool = True,
     keep_differing: bool = True,
 ) -> RecordSet:
     """Match genes with proteins.
@@ -203,13 +207,17 @@ def build_records(
     refseq_to_uniprot : mapping of str to collection of str
         RefSeq protein accession to UniProt accessions.
     entries : mapping of str to UniProtEntry
-        UniProt entries by primary accession.
-    go_terms : mapping of str to iterable of str
-        Accession to Gene Ontology terms with experimental evidence.
-    with_vector : collection of str
-        Accessions that have a per-protein vector.
-    genetic_code : int
-        NCBI translation table, where a coding region does not name its own.
+        UniProt entries by primary accession; one with an empty sequence is not compared.
+    go_terms : mapping of str to iterable of str, or None
+        Accession to the Gene Ontology terms that count; None where the species has no annotations, and
+        records need none then.
+    with_vector : collection of str or None
+        Accessions that have a per-protein vector; None where records need none.
+    genetic_code, mitochondrial_code : int
+        NCBI translation tables, where a coding region does not name its own; that of the mitochondrion is
+        the other one when it is left out.
+    experimental : bool
+        Whether the terms are those with experimental evidence, for the reason of a drop.
     keep_differing : bool
         Keep genes whose RefSeq protein differs from the UniProt sequence (another isoform or a variant);
         they are counted either way.
@@ -223,6 +231,7 @@ def build_records(
     SourceError
         If the genome holds a sequence that the annotation does not know, or lacks one that it needs.
     """
+    mitochondrial_code = mitochondrial_code or genetic_code
     by_sequence: dict[str, list[Gene]] = defaultdict(list)
     ledger = _Ledger()
     genes = 0
@@ -232,7 +241,8 @@ def build_records(
             genes += 1
         else:
             ledger.notes["genes_without_coding_region"].append(gene.symbol)
-    inputs = _Inputs(proteins, refseq_to_uniprot, entries, genetic_code)
+    nuclear = _Inputs(proteins, refseq_to_uniprot, entries, genetic_code)
+    mitochondrial = replace(nuclear, genetic_code=mitochondrial_code)
     found: list[Record] = []
     for seqid, description, chromosome in iter_fasta(genome):
         if seqid not in annotation.regions:
@@ -242,6 +252,7 @@ def build_records(
             ledger.dropped["not_primary_assembly"] += [gene.symbol for gene in local]
             continue
         region = annotation.regions[seqid]
+        inputs = mitochondrial if region.genome == "mitochondrion" else nuclear
         for gene in local:
             beyond = max(part[1] for t in gene.transcripts for part in t.parts) - len(chromosome)
             if beyond > 0 and not region.circular:
@@ -257,7 +268,8 @@ def build_records(
         raise SourceError(
             genome, f"lacks {len(missing)} sequences that the annotation names, first {missing[0]}"
         )
-    return _filtered(found, entries, go_terms, with_vector, keep_differing, ledger, genes)
+    no_terms = "no_experimental_go" if experimental else "no_go"
+    return _filtered(found, entries, go_terms, no_terms, with_vector, keep_differing, ledger, genes)
 
 
 def _record(gene: Gene, chromosome: str, bases: bytes, inputs: _Inputs, ledger: _Ledger) -> Record | None:
@@ -299,8 +311,9 @@ def _record(gene: Gene, chromosome: str, bases: bytes, inputs: _Inputs, ledger: 
 def _filtered(
     found: list[Record],
     entries: Mapping[str, UniProtEntry],
-    go_terms: Mapping[str, Iterable[str]],
-    with_vector: Collection[str],
+    go_terms: Mapping[str, Iterable[str]] | None,
+    no_terms: str,
+    with_vector: Collection[str] | None,
     keep_differing: bool,
     ledger: _Ledger,
     genes: int,
@@ -308,18 +321,20 @@ def _filtered(
     """Apply the rules that need no sequence, in a fixed order of the genes."""
     kept: dict[str, Record] = {}
     for record in sorted(found, key=lambda record: (record.accession, record.seqid, record.start)):
-        differs = entries[record.accession].sequence != record.protein
-        terms = tuple(sorted(set(go_terms.get(record.accession, ()))))
+        sequence = entries[record.accession].sequence
+        differs = sequence not in ("", record.protein)
+        terms = () if go_terms is None else tuple(sorted(set(go_terms.get(record.accession, ()))))
         if record.accession in kept:
             reason = "duplicate_accession"
         elif differs and not keep_differing:
             reason = "sequence_differs"
-        elif not terms:
-            reason = "no_experimental_go"
-        elif record.accession not in with_vector:
+        elif not terms and go_terms is not None:
+            reason = no_terms
+        elif with_vector is not None and record.accession not in with_vector:
             reason = "no_protein_vector"
         else:
             notes = record.notes | ({"sequence_differs"} if differs else set())
+            notes |= set() if sequence else {"sequence_not_compared"}
             kept[record.accession] = replace(record, go_terms=terms, notes=notes)
             continue
         ledger.dropped[reason].append(record.gene)

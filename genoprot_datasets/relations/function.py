@@ -17,8 +17,8 @@ _STEPS = 1 << 20
 _ROWS = 512
 """Records per block."""
 
-_GATHERED = 1 << 24
-"""Cosines that are gathered at a time."""
+_HELD = 1 << 24
+"""Cosines of all terms to some of them that are held at a time."""
 
 
 class FunctionSimilarity(PairRelation):
@@ -140,10 +140,13 @@ class FunctionSimilarity(PairRelation):
         units = self._units[used]
         starts = range(0, means.shape[0], _ROWS)
         best = [np.empty((len(used), min(_ROWS, means.shape[0] - start)), np.float32) for start in starts]
-        width = max(1, _GATHERED // max(len(columns), len(used)))
+        sets = np.split(columns, means.indptr[1:-1])
+        width = max(1, _HELD // max(len(sets), len(used)))
         for left in range(0, len(used), width):
             cosines = units @ units[left : left + width].T
-            largest = np.maximum.reduceat(cosines[columns], means.indptr[:-1])
+            largest = np.empty((len(sets), cosines.shape[1]), np.float32)
+            for own, row in zip(sets, largest):
+                cosines[own].max(axis=0, out=row)
             for start, block in zip(starts, best):
                 block[left : left + width] = largest[start : start + _ROWS].T
         return means, best

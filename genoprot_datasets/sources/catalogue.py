@@ -1,254 +1,23 @@
-"""The sources of each species: which files, from where, in which version, under which licence."""
+"""The sources of a species: which files, from where, and which of them are in a folder."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 
 from genoprot_datasets.errors import GenoProtError
+from genoprot_datasets.sources.listing import EXCEPTIONS, LISTING, RECORDS, SourceSpec
+from genoprot_datasets.sources.species import SPECIES, Species
 from genoprot_datasets.tasks import TASKS
 
-__all__ = ["RECORDS", "SPECIES", "SourceSpec", "Species", "detect_species", "locate", "sources_of"]
-
-RECORDS = "records"
-"""What a source is required for when nothing can be built without it."""
+__all__ = ["detect_species", "files_of", "locate", "sources_of", "unavailable_tasks"]
 
 _ZIPPED = ".gz"
 
 
-@dataclass(frozen=True)
-class SourceSpec:
-    """One file that the benchmark is built from.
-
-    Parameters
-    ----------
-    key : str
-        Name of the source in the code and in the manifest.
-    title : str
-        What it is.
-    patterns : tuple of str
-        File names, as glob patterns; the same with ``.gz`` will do as well.
-    version, licence, url, citation : str
-        Of the release that the benchmark names; empty where they do not apply.
-    required_for : tuple of str
-        Tasks that need it, or ``("records",)``.
-    """
-
-    key: str
-    title: str
-    patterns: tuple[str, ...]
-    version: str
-    licence: str
-    url: str
-    citation: str
-    required_for: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Species:
-    """A species that the benchmark can be built for.
-
-    Parameters
-    ----------
-    name : str
-        Name on the command line.
-    taxon : int
-        NCBI taxon id.
-    title : str
-        Scientific name, as Reactome writes it.
-    genetic_code : int
-        NCBI translation table of the nuclear genome.
-    organism : str
-        Part of the names of UniProt's and GOA's files.
-    mnemonic : str
-        Part of the name of UniProt's id mapping.
-    """
-
-    name: str
-    taxon: int
-    title: str
-    genetic_code: int
-    organism: str
-    mnemonic: str
-
-
-SPECIES: Mapping[str, Species] = MappingProxyType(
-    {
-        "human": Species("human", 9606, "Homo sapiens", 1, "human", "HUMAN_9606"),
-        "synthetic": Species("synthetic", 32630, "synthetic construct", 1, "synthetic", "SYNTH_32630"),
-    }
-)
-"""Species by name; the first one is the default."""
-
-_REFSEQ = "https://ftp.ncbi.nlm.nih.gov/genomes/all/GCF/000/001/405/GCF_000001405.39_GRCh38.p13/"
-_UNIPROT = "https://ftp.uniprot.org/pub/databases/uniprot/current_release/knowledgebase/"
-_STRING = "https://stringdb-downloads.org/download/"
-
-_CITE_REFSEQ = "O'Leary et al., Nucleic Acids Research 2016, doi:10.1093/nar/gkv1189"
-_CITE_UNIPROT = "The UniProt Consortium, Nucleic Acids Research 2025, doi:10.1093/nar/gkae1010"
-_CITE_GO = "Gene Ontology Consortium, Genetics 2023, doi:10.1093/genetics/iyad031"
-_CITE_STRING = "Szklarczyk et al., Nucleic Acids Research 2023, doi:10.1093/nar/gkac1000"
-_CITE_CHEMBL = "Zdrazil et al., Nucleic Acids Research 2024, doi:10.1093/nar/gkad1004"
-_CITE_DEPMAP = "Tsherniak et al., Cell 2017, doi:10.1016/j.cell.2017.06.010"
-
-_SPECS = (
-    SourceSpec(
-        "genome",
-        "RefSeq genome",
-        ("GCF_*_genomic.fna",),
-        "GCF_000001405.39 (GRCh38.p13)",
-        "public domain",
-        _REFSEQ + "GCF_000001405.39_GRCh38.p13_genomic.fna.gz",
-        _CITE_REFSEQ,
-        (RECORDS,),
-    ),
-    SourceSpec(
-        "annotation",
-        "RefSeq annotation (GFF3)",
-        ("GCF_*_genomic.gff",),
-        "GCF_000001405.39 (GRCh38.p13)",
-        "public domain",
-        _REFSEQ + "GCF_000001405.39_GRCh38.p13_genomic.gff.gz",
-        _CITE_REFSEQ,
-        (RECORDS,),
-    ),
-    SourceSpec(
-        "proteins",
-        "RefSeq proteins",
-        ("GCF_*_protein.faa",),
-        "GCF_000001405.39 (GRCh38.p13)",
-        "public domain",
-        _REFSEQ + "GCF_000001405.39_GRCh38.p13_protein.faa.gz",
-        _CITE_REFSEQ,
-        (RECORDS,),
-    ),
-    SourceSpec(
-        "uniprot",
-        "UniProtKB/Swiss-Prot entries",
-        ("uniprot_sprot_{organism}.dat",),
-        "current release",
-        "CC BY 4.0",
-        _UNIPROT + "taxonomic_divisions/uniprot_sprot_human.dat.gz",
-        _CITE_UNIPROT,
-        (RECORDS,),
-    ),
-    SourceSpec(
-        "idmapping",
-        "UniProt id mapping",
-        ("{mnemonic}_idmapping.dat",),
-        "current release",
-        "CC BY 4.0",
-        _UNIPROT + "idmapping/by_organism/HUMAN_9606_idmapping.dat.gz",
-        _CITE_UNIPROT,
-        (RECORDS,),
-    ),
-    SourceSpec(
-        "goa",
-        "Gene Ontology annotations",
-        ("goa_{organism}.gaf",),
-        "current release",
-        "CC BY 4.0",
-        "https://ftp.ebi.ac.uk/pub/databases/GO/goa/HUMAN/goa_human.gaf.gz",
-        _CITE_GO,
-        (RECORDS,),
-    ),
-    SourceSpec(
-        "vectors",
-        "UniProt per-protein ProtT5 embeddings",
-        ("per-protein.h5",),
-        "current release",
-        "CC BY 4.0",
-        _UNIPROT.replace("knowledgebase", "embeddings") + "UP000005640_9606/per-protein.h5",
-        "Elnaggar et al., IEEE TPAMI 2022, doi:10.1109/TPAMI.2021.3095381",
-        (RECORDS,),
-    ),
-    SourceSpec(
-        "ontology",
-        "Gene Ontology",
-        ("go-basic.obo",),
-        "current release",
-        "CC BY 4.0",
-        "https://purl.obolibrary.org/obo/go/go-basic.obo",
-        _CITE_GO,
-        ("function",),
-    ),
-    SourceSpec(
-        "links",
-        "STRING interactions",
-        ("{taxon}.protein.links.v*.txt",),
-        "12.0",
-        "CC BY 4.0",
-        _STRING + "protein.links.v12.0/9606.protein.links.v12.0.txt.gz",
-        _CITE_STRING,
-        ("ppi",),
-    ),
-    SourceSpec(
-        "aliases",
-        "STRING aliases",
-        ("{taxon}.protein.aliases.v*.txt",),
-        "12.0",
-        "CC BY 4.0",
-        _STRING + "protein.aliases.v12.0/9606.protein.aliases.v12.0.txt.gz",
-        _CITE_STRING,
-        ("ppi",),
-    ),
-    SourceSpec(
-        "pathways",
-        "Reactome pathways",
-        ("UniProt2Reactome.txt",),
-        "current release",
-        "CC0 1.0",
-        "https://reactome.org/download/current/UniProt2Reactome.txt",
-        "Milacic et al., Nucleic Acids Research 2024, doi:10.1093/nar/gkad1025",
-        ("pathway",),
-    ),
-    SourceSpec(
-        "ligands",
-        "ChEMBL compound-target pairs (save the full data set under the name compound_target_pairs.csv)",
-        ("compound_target_pairs.csv",),
-        "ChEMBL 32",
-        "CC BY-SA 3.0",
-        "https://doi.org/10.5281/zenodo.10721939",
-        "Heinzke et al., Scientific Data 2024, doi:10.1038/s41597-024-03582-9",
-        ("drug",),
-    ),
-    SourceSpec(
-        "ligand_targets",
-        "ChEMBL targets and their UniProt accessions",
-        ("chembl_uniprot_mapping.txt",),
-        "ChEMBL 32",
-        "CC BY-SA 3.0",
-        "https://ftp.ebi.ac.uk/pub/databases/chembl/ChEMBLdb/releases/chembl_32/chembl_uniprot_mapping.txt",
-        _CITE_CHEMBL,
-        ("drug",),
-    ),
-    SourceSpec(
-        "gene_effects",
-        "DepMap CRISPR gene effects",
-        ("CRISPRGeneEffect.csv",),
-        "DepMap Public 25Q2",
-        "CC BY 4.0",
-        "https://depmap.org/portal/data_page/?tab=allData",
-        _CITE_DEPMAP,
-        ("melanoma",),
-    ),
-    SourceSpec(
-        "models",
-        "DepMap cell lines",
-        ("Model.csv",),
-        "DepMap Public 25Q2",
-        "CC BY 4.0",
-        "https://depmap.org/portal/data_page/?tab=allData",
-        _CITE_DEPMAP,
-        ("melanoma",),
-    ),
-)
-
-
 def sources_of(species: Species) -> tuple[SourceSpec, ...]:
-    """Sources of a species, with the file names filled in.
+    """Sources of a species, with the file names and addresses filled in.
 
     Parameters
     ----------
@@ -257,25 +26,48 @@ def sources_of(species: Species) -> tuple[SourceSpec, ...]:
     Returns
     -------
     tuple of SourceSpec
-        Where they come from is stated for human only; `genoprot synthesize` writes those of the
-        synthetic species.
+        Without those that the species does not have. The synthetic species' have no address:
+        `genoprot synthesize` writes them.
 
     Examples
     --------
     >>> [spec.patterns for spec in sources_of(SPECIES["human"]) if spec.key == "links"]
     [('9606.protein.links.v*.txt',)]
+    >>> [spec.key for spec in sources_of(SPECIES["ecoli"])][-2:]
+    ['links', 'aliases']
     """
-    return tuple(_filled(spec, species) for spec in _SPECS)
+    return tuple(_filled(spec, species) for spec in LISTING if spec.key not in species.absent)
 
 
 def _filled(spec: SourceSpec, species: Species) -> SourceSpec:
+    spec = replace(spec, **EXCEPTIONS.get((species.name, spec.key), {}))
+    prefix, _, digits = species.assembly.partition(".")[0].partition("_")
+    parts = {
+        "assembly": species.assembly,
+        "assembly_name": species.assembly_name,
+        "assembly_folder": "/".join([prefix, digits[:3], digits[3:6], digits[6:]]),
+        "embeddings": species.embeddings,
+        "mnemonic": species.mnemonic,
+        "organism": species.organism,
+        "ORGANISM": species.organism.upper(),
+        "string_taxon": species.string_taxon,
+        "taxon": species.taxon,
+    }
+    strains = (species.string_taxon, *species.string_strains)
     patterns = tuple(
-        pattern.format(taxon=species.taxon, organism=species.organism, mnemonic=species.mnemonic)
-        for pattern in spec.patterns
+        dict.fromkeys(
+            pattern.format_map(parts | {"string_taxon": strain})
+            for strain in strains
+            for pattern in spec.patterns
+        )
     )
-    if species.name == "human":
-        return replace(spec, patterns=patterns)
-    return replace(spec, patterns=patterns, version="", licence="", url="", citation="")
+    if not species.assembly:
+        made_up = dict.fromkeys(("version", "licence", "url", "citation", "save_as", "checksums"), "")
+        return replace(spec, patterns=patterns, **made_up)
+    texts = {
+        name: getattr(spec, name).format_map(parts) for name in ("version", "url", "save_as", "checksums")
+    }
+    return replace(spec, patterns=patterns, **texts)
 
 
 def locate(folder: str | Path, species: Species, tasks: Collection[str] | None = None) -> dict[str, Path]:
@@ -301,7 +93,8 @@ def locate(folder: str | Path, species: Species, tasks: Collection[str] | None =
 
     Notes
     -----
-    The sources of the records themselves are always required.
+    The sources of the records themselves are always required, but for those that the species can do without
+    (`Species.optional`).
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -311,7 +104,7 @@ def locate(folder: str | Path, species: Species, tasks: Collection[str] | None =
     found: dict[str, Path] = {}
     faults: list[str] = []
     for spec in sources_of(species):
-        matches = _matches(folder, spec)
+        matches = files_of(spec, folder)
         if len(matches) == 1 and matches[0].is_file():
             found[spec.key] = matches[0]
         elif len(matches) > 1:
@@ -319,7 +112,7 @@ def locate(folder: str | Path, species: Species, tasks: Collection[str] | None =
             faults.append(f"{spec.title}: expected one file, found {names}")
         elif matches:
             faults.append(f"{spec.title}: {matches[0].name} is not a file")
-        elif required.intersection(spec.required_for):
+        elif required.intersection(spec.required_for) and spec.key not in species.optional:
             origin = spec.url or f"`genoprot synthesize` writes it with the others of {species.title}"
             faults.append(f"{spec.title}: no {' or '.join(spec.patterns)}[{_ZIPPED}] ({origin})")
     if faults:
@@ -327,9 +120,44 @@ def locate(folder: str | Path, species: Species, tasks: Collection[str] | None =
     return found
 
 
-def _matches(folder: Path, spec: SourceSpec) -> list[Path]:
+def files_of(spec: SourceSpec, folder: Path) -> list[Path]:
+    """What a folder has under the names of a source, sorted; there should be one."""
     names = (pattern + ending for pattern in spec.patterns for ending in ("", _ZIPPED))
     return sorted({path for name in names for path in folder.glob(name)})
+
+
+def unavailable_tasks(species: Species, found: Mapping[str, Path]) -> dict[str, str]:
+    """Tasks that a species cannot have, and why.
+
+    Parameters
+    ----------
+    species : Species
+    found : mapping of str to Path
+        As `locate` returns it.
+
+    Returns
+    -------
+    dict of str to str
+        The reason by task: a source that the species does not have, or one of its optional sources that is
+        not there.
+
+    Examples
+    --------
+    >>> unavailable_tasks(SPECIES["ecoli"], {"uniprot": Path("uniprot_sprot_ecoli.dat")})["melanoma"]
+    'DepMap CRISPR gene effects: DepMap screens human cell lines'
+    """
+    reasons: dict[str, str] = {}
+    for spec in LISTING:
+        if spec.key in species.absent:
+            reason = species.absent[spec.key]
+        elif spec.key in species.optional and spec.key not in found:
+            reason = "not among the source files"
+        else:
+            continue
+        for task in spec.required_for:
+            if task != RECORDS:
+                reasons.setdefault(task, f"{spec.title}: {reason}")
+    return reasons
 
 
 def detect_species(folder: str | Path) -> Species:
@@ -349,11 +177,11 @@ def detect_species(folder: str | Path) -> Species:
         If there are files of several species.
     """
     folder = Path(folder)
-    shared = {pattern for spec in _SPECS for pattern in spec.patterns}
+    shared = {pattern for spec in LISTING for pattern in spec.patterns}
     present = [
         species
         for species in SPECIES.values()
-        if any(_matches(folder, spec) for spec in sources_of(species) if shared.isdisjoint(spec.patterns))
+        if any(files_of(spec, folder) for spec in sources_of(species) if shared.isdisjoint(spec.patterns))
     ]
     if len(present) > 1:
         names = ", ".join(species.name for species in present)

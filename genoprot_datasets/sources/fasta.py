@@ -13,6 +13,9 @@ from genoprot_datasets.sources.text import open_binary
 __all__ = ["FastaRecord", "iter_fasta"]
 
 _RESIDUES = string.ascii_uppercase.encode() + b"*-"
+_UPPER = bytes.maketrans(string.ascii_lowercase.encode(), string.ascii_uppercase.encode())
+_BLANKS = (b" ", b"\t", b"\r", b"\v", b"\f")
+_BLOCK_BYTES = 1 << 20
 
 
 class FastaRecord(NamedTuple):
@@ -55,19 +58,40 @@ def iter_fasta(path: str | Path) -> Iterator[FastaRecord]:
     header_line = 0
     sequence = bytearray()
     seen: set[str] = set()
-    with open_binary(path) as lines:
-        for number, line in enumerate(lines, 1):
-            if line.startswith(b">"):
-                if header is not None:
-                    yield _record(path, header, header_line, sequence, seen)
-                header, header_line, sequence = line, number, bytearray()
-            elif header is not None:
-                sequence += line.strip().upper()
-            elif line.strip():
-                raise SourceError(path, "not FASTA: expected a header that begins with '>'", line=number)
+    for number, lines in _header_or_residues(path):
+        if lines.startswith(b">"):
+            if header is not None:
+                yield _record(path, header, header_line, sequence, seen)
+            header, header_line, sequence = lines, number, bytearray()
+        elif header is not None:
+            sequence += _residues(lines)
+        elif lines.strip():
+            number += next(k for k, line in enumerate(lines.split(b"\n")) if line.strip())
+            raise SourceError(path, "not FASTA: expected a header that begins with '>'", line=number)
     if header is None:
         raise SourceError(path, "no FASTA record in it")
     yield _record(path, header, header_line, sequence, seen)
+
+
+def _header_or_residues(path: str | Path) -> Iterator[tuple[int, bytes]]:
+    """Header lines, and runs of whole lines between them, each with the number of its first line."""
+    number = 1
+    with open_binary(path) as stream:
+        while block := stream.read(_BLOCK_BYTES) + stream.readline():
+            start = 0
+            while start < len(block):
+                end = block.find(b"\n" if block.startswith(b">", start) else b"\n>", start) + 1
+                lines = block[start : end or len(block)]
+                yield number, lines
+                number += lines.count(b"\n")
+                start += len(lines)
+
+
+def _residues(lines: bytes) -> bytes:
+    """Lines in upper case without line ends and white space at their ends."""
+    if any(mark in lines for mark in _BLANKS):
+        lines = b"\n".join(line.strip() for line in lines.split(b"\n"))
+    return lines.translate(_UPPER, b"\n")
 
 
 def _record(path: str | Path, header: bytes, line: int, sequence: bytearray, seen: set[str]) -> FastaRecord:

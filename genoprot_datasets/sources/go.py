@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from genoprot_datasets.errors import SourceError
+from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.sources.tables import iter_rows
 from genoprot_datasets.sources.text import open_text
 
 __all__ = [
+    "EVIDENCE",
     "EXPERIMENTAL_EVIDENCE",
     "GoAnnotation",
     "GoTerm",
     "Ontology",
     "read_annotations",
     "read_ontology",
+    "terms_of",
 ]
 
 EXPERIMENTAL_EVIDENCE = frozenset(
     ["EXP", "IDA", "IPI", "IMP", "IGI", "IEP", "HTP", "HDA", "HMP", "HGI", "HEP"]
 )
 """Evidence codes of annotations that rest on an experiment, high-throughput ones included."""
+
+EVIDENCE = ("experimental", "any")
+"""Which annotations can be asked for: those that rest on an experiment, or every one that is asserted."""
 
 _ASPECTS = frozenset("PFC")
 _NEVER_ASSERTED = "ND"
@@ -103,6 +109,33 @@ class GoAnnotation(NamedTuple):
     def experimental(self) -> bool:
         """Whether the row is asserted and rests on an experiment."""
         return self.evidence in EXPERIMENTAL_EVIDENCE and "NOT" not in self.qualifiers
+
+
+def terms_of(annotations: Iterable[GoAnnotation], evidence: str) -> dict[str, set[str]]:
+    """Terms by accession.
+
+    Parameters
+    ----------
+    annotations : iterable of GoAnnotation
+    evidence : {"experimental", "any"}
+        Evidence that counts; with ``any`` also none, but neither ``NOT`` nor "no data".
+
+    Returns
+    -------
+    dict of str to set of str
+
+    Raises
+    ------
+    GenoProtError
+        If there is no such evidence.
+    """
+    if evidence not in EVIDENCE:
+        raise GenoProtError(f"evidence {evidence!r}: expected {' or '.join(EVIDENCE)}")
+    terms: dict[str, set[str]] = defaultdict(set)
+    for row in annotations:
+        if row.experimental if evidence == "experimental" else row.asserted:
+            terms[row.accession].add(row.term)
+    return terms
 
 
 def read_ontology(path: str | Path) -> Ontology:

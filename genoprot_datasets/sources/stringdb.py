@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -16,14 +17,16 @@ from genoprot_datasets.errors import SourceError
 from genoprot_datasets.sources.tables import columns_of, iter_rows
 from genoprot_datasets.sources.text import open_binary
 
-__all__ = ["Links", "read_aliases", "read_links"]
+__all__ = ["ACCESSION_SOURCES", "Links", "read_aliases", "read_links"]
 
 _BLOCK_BYTES = 1 << 22
 _COLUMNS = ("protein1", "protein2", "combined_score")
 _HIGHEST_SCORE = 1000
 _FIRST_ROW = 2
 
-_ACCESSION_SOURCES = frozenset({"UniProt_AC", "Ensembl_UniProt_AC", "Ensembl_UniProt"})
+ACCESSION_SOURCES = frozenset({"UniProt_AC", "Ensembl_UniProt_AC", "Ensembl_UniProt"})
+"""Sources of aliases that are UniProt accessions."""
+
 _ACCESSION = re.compile(r"[OPQ][0-9][A-Z0-9]{3}[0-9]|[A-NR-Z][0-9](?:[A-Z][A-Z0-9]{2}[0-9]){1,2}")
 
 
@@ -137,11 +140,8 @@ def _encoded(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
     return codes, strings
 
 
-def read_aliases(path: str | Path) -> dict[str, frozenset[str]]:
+def read_aliases(path: str | Path, sources: Collection[str] = ACCESSION_SOURCES) -> dict[str, frozenset[str]]:
     """UniProt accessions of STRING's proteins, from ``protein.aliases``.
-
-    Sources that name an accession count (``UniProt_AC``, ``Ensembl_UniProt_AC``, ``Ensembl_UniProt``);
-    those that STRING found by similarity (``BLAST_...``) do not.
 
     Parameters
     ----------
@@ -149,6 +149,9 @@ def read_aliases(path: str | Path) -> dict[str, frozenset[str]]:
         With the header of version 11.0 (``## string_protein_id ## alias ## source ##``) or that of 11.5
         and later (``#string_protein_id``, ``alias``, ``source``). A row of version 11.0 may name several
         sources, separated by spaces.
+    sources : collection of str
+        Sources that count; when left out, those that name an accession. Those that found it by similarity
+        (``BLAST_...``) do not count unless they are asked for.
 
     Returns
     -------
@@ -160,12 +163,13 @@ def read_aliases(path: str | Path) -> dict[str, frozenset[str]]:
     SourceError
         If a row is malformed, or no row has an accession from UniProt.
     """
+    accepted = frozenset(sources)
     aliases: dict[str, set[str]] = defaultdict(set)
     for line, (identifier, alias, source) in iter_rows(path, "\t", width=3, comment="#"):
         if not identifier:
             raise SourceError(path, "row without a STRING identifier", line=line)
-        if not _ACCESSION_SOURCES.isdisjoint(source.split()) and _ACCESSION.fullmatch(alias):
+        if not accepted.isdisjoint(source.split()) and _ACCESSION.fullmatch(alias):
             aliases[identifier].add(alias)
     if not aliases:
-        raise SourceError(path, f"no row with an accession from {', '.join(sorted(_ACCESSION_SOURCES))}")
+        raise SourceError(path, f"no row with an accession from {', '.join(sorted(accepted))}")
     return {identifier: frozenset(found) for identifier, found in aliases.items()}

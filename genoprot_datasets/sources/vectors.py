@@ -20,7 +20,7 @@ def read_protein_vectors(
     Parameters
     ----------
     path : str or Path
-        HDF5 file with one data set per accession, each of shape (d,).
+        HDF5 file with one HDF5 dataset per accession, each of shape (d,).
     accessions : iterable of str, optional
         Proteins that are wanted; every one of the file when left out. Those that the file does not hold are
         not in the result.

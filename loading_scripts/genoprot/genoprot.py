@@ -12,7 +12,6 @@ import datasets
 import evaluate
 
 # evaluate's loader reads what follows `From:` as the name of the distribution to install.
-from genoprot_evaluate import baselines as floor  # From: geno-prot
 from genoprot_evaluate import evaluation  # From: geno-prot
 from genoprot_evaluate.heads import HeadConfig  # From: geno-prot
 
@@ -85,7 +84,7 @@ class Genoprot(evaluate.Metric):
         dataset: str | Path = "llnl/geno-prot",
         tasks: Sequence[str] | None = None,
         members: Sequence[str] | None = None,
-        baselines: Iterable[str] = tuple(floor.BASELINES),
+        baselines: Iterable[str] = evaluation.DEFAULT_BASELINES,
         seed: int = 0,
         head: HeadConfig | None = None,
         missing: str = "refuse",
@@ -112,7 +111,7 @@ class Genoprot(evaluate.Metric):
         if accessions is not None:
             rows = list(accessions)
             embeddings = {
-                name: (rows, source) if hasattr(source, "shape") else source
+                name: (rows, source) if hasattr(source, "__array__") else source
                 for name, source in embeddings.items()
             }
         return evaluation.evaluate(embeddings, **options).to_dict()

@@ -214,6 +214,20 @@ def test_bad_sources_are_named_and_nothing_is_written(synthetic_sources, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_of_other_files_is_not_replaced(synthetic_sources, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("precious")
+    with pytest.raises(GenoProtError, match="not a dataset folder"):
+        build(synthetic_sources, tmp_path / "out", tasks=["pfam"])
+    assert (tmp_path / "out" / "thesis.txt").read_text() == "precious"
+
+
+def test_an_older_dataset_folder_is_replaced(synthetic_sources, tmp_path):
+    for tasks in (["pfam", "drug"], ["pfam"]):
+        build(synthetic_sources, tmp_path / "out", tasks=tasks)
+    assert not (tmp_path / "out" / "drug").exists()
+
+
 def test_impossible_fold_size_is_refused(synthetic_sources, tmp_path):
     with pytest.raises(GenoProtError, match="eval fold of 100000"):
         build(synthetic_sources, tmp_path / "out", eval_size=100_000)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from genoprot_datasets.errors import GenoProtError
-from genoprot_datasets.sources.catalogue import RECORDS, SPECIES, detect_species, locate, sources_of
+from genoprot_datasets.sources import RECORDS, SPECIES, detect_species, locate, sources_of, unavailable_tasks
 from genoprot_datasets.tasks import TASKS
 
 HUMAN, SYNTHETIC = SPECIES["human"], SPECIES["synthetic"]
@@ -14,17 +14,19 @@ def fill(folder, species, ending=""):
         (folder / (spec.patterns[0].replace("*", "1") + ending)).touch()
 
 
-def test_every_task_but_those_of_the_entries_has_a_source():
+def test_every_task_has_a_source():
     needed = {name for spec in sources_of(HUMAN) for name in spec.required_for}
-    assert needed <= {RECORDS, *TASKS}
-    # Pfam, locations, tissues and diseases come with the UniProt entries, which the records need.
-    assert set(TASKS) - needed == {"pfam", "subcellular", "anatomical", "disease"}
+    assert needed == {RECORDS, *TASKS}
 
 
-def test_facts_are_stated_for_human_and_never_for_made_up_files():
-    assert all(
-        s.version and s.licence and s.citation and s.url.startswith("https://") for s in sources_of(HUMAN)
-    )
+def test_facts_are_stated_for_real_species_and_never_for_made_up_files():
+    for name in ("human", "yeast", "ecoli"):
+        for spec in sources_of(SPECIES[name]):
+            assert spec.version
+            assert spec.licence
+            assert spec.citation
+            assert spec.url.startswith("https://")
+            assert "{" not in spec.url + spec.checksums + spec.save_as + "".join(spec.patterns)
     assert not any(s.version or s.licence or s.citation or s.url for s in sources_of(SYNTHETIC))
     assert [s.key for s in sources_of(HUMAN)] == [s.key for s in sources_of(SYNTHETIC)]
 
@@ -37,6 +39,57 @@ def test_complete_folder(tmp_path, species, ending):
     assert list(found) == [spec.key for spec in sources_of(species)]
     assert all(path.parent == tmp_path for path in found.values())
     assert detect_species(tmp_path) == species
+
+
+@pytest.mark.parametrize("name", ["human", "yeast", "ecoli"])
+def test_downloads_have_names_that_are_found_again(tmp_path, name):
+    for spec in sources_of(SPECIES[name]):
+        (tmp_path / spec.file_name).touch()
+    assert list(locate(tmp_path, SPECIES[name])) == [spec.key for spec in sources_of(SPECIES[name])]
+
+
+def test_addresses_of_the_assemblies():
+    urls = {
+        name: next(spec for spec in sources_of(SPECIES[name]) if spec.key == "genome").url
+        for name in ("human", "ecoli")
+    }
+    root = "https://ftp.ncbi.nlm.nih.gov/genomes/all/GCF"
+    name = "GCF_000001405.39_GRCh38.p13"
+    assert urls["human"] == f"{root}/000/001/405/{name}/{name}_genomic.fna.gz"
+    name = "GCF_000005845.2_ASM584v2"
+    assert urls["ecoli"] == f"{root}/000/005/845/{name}/{name}_genomic.fna.gz"
+
+
+def test_files_of_another_strain_are_known_and_its_taxon_is_not_mixed_up(tmp_path):
+    (tmp_path / "362663.protein.links.v11.0.txt.gz").touch()
+    assert detect_species(tmp_path) == SPECIES["ecoli"]
+    (tmp_path / "511145.protein.links.v12.0.txt.gz").touch()
+    with pytest.raises(GenoProtError, match=r"expected one file, found 362663\.\S+, 511145"):
+        locate(tmp_path, SPECIES["ecoli"])
+
+
+def test_tasks_without_a_source(tmp_path):
+    assert unavailable_tasks(HUMAN, {}) == {}
+    yeast = unavailable_tasks(SPECIES["yeast"], {})
+    assert set(yeast) == {"pathway", "drug", "melanoma"}
+    ecoli = SPECIES["ecoli"]
+    assert set(unavailable_tasks(ecoli, {})) - set(unavailable_tasks(ecoli, {"uniprot": tmp_path})) == {
+        "pfam",
+        "subcellular",
+        "anatomical",
+        "disease",
+    }
+    assert "ppi" not in unavailable_tasks(ecoli, {})
+
+
+def test_optional_sources_may_be_missing(tmp_path):
+    fill(tmp_path, SPECIES["ecoli"])
+    for name in ("uniprot_sprot_ecoli.dat", "per-protein.h5"):
+        (tmp_path / name).unlink()
+    assert {"uniprot", "vectors"}.isdisjoint(locate(tmp_path, SPECIES["ecoli"]))
+    (tmp_path / "ECOLI_83333_idmapping.dat").unlink()
+    with pytest.raises(GenoProtError, match="1 source files at fault: UniProt id mapping"):
+        locate(tmp_path, SPECIES["ecoli"])
 
 
 def test_all_missing_files_in_one_line(tmp_path):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genoprot_datasets.errors import SourceError
+from genoprot_datasets.sources import fasta
 from genoprot_datasets.sources.fasta import FastaRecord, iter_fasta
 
 NAME = st.text("ABCabc019_.|-", min_size=1, max_size=12)
@@ -25,7 +26,7 @@ def path(tmp_path_factory):
 )
 def test_round_trip(path, records, data):
     width = data.draw(st.integers(1, 80))
-    end = data.draw(st.sampled_from(["\n", "\r\n", "\n\n"]))
+    end = data.draw(st.sampled_from(["\n", "\r\n", "\n\n", " \t\n"]))
     text = ""
     for name, title, sequence in records:
         lines = [sequence[i : i + width] for i in range(0, len(sequence), width)]
@@ -33,6 +34,21 @@ def test_round_trip(path, records, data):
     path.write_bytes(data.draw(st.sampled_from([bytes, gzip.compress]))(text.encode()))
     expected = [FastaRecord(name, title, sequence.upper().encode()) for name, title, sequence in records]
     assert list(iter_fasta(path)) == expected
+
+
+@pytest.mark.parametrize("block", range(1, 40))
+def test_records_do_not_depend_on_the_blocks(path, monkeypatch, block):
+    monkeypatch.setattr(fasta, "_BLOCK_BYTES", block)
+    path.write_text("\n>a first\nACgt\n\nAA\n>b\r\nCC \r\nGG\r\n>c\nT")
+    expected = [
+        FastaRecord("a", "first", b"ACGTAA"),
+        FastaRecord("b", "", b"CCGG"),
+        FastaRecord("c", "", b"T"),
+    ]
+    assert list(iter_fasta(path)) == expected
+    path.write_text(">a\nAC\nGT\n>b\nAC\n\n>b\nT\n")
+    with pytest.raises(SourceError, match="line 7, record b"):
+        list(iter_fasta(path))
 
 
 @given(st.binary(max_size=200) | st.text(">AC \n\t1", max_size=60).map(str.encode))
@@ -48,6 +64,8 @@ def test_any_bytes_parse_or_are_refused(path, content):
     [
         ("", "no FASTA record"),
         ("\nACGT\n>a\nA\n", "line 2: not FASTA"),
+        (">a\nA C\n", "record a: ' ' is no residue"),
+        (">a\nA\rC\n", "record a: '\\\\r' is no residue"),
         (">a\nA\n>\nA\n", "line 3: header without a name"),
         (">a\nA\n>b x\n>c\nA\n", "line 3, record b: no sequence"),
         (">a\nA\n>a\nC\n", "line 3, record a: second record"),

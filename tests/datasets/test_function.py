@@ -29,10 +29,10 @@ def example(n: int, seed: int = 0) -> tuple[np.ndarray, list[list[int]]]:
     return vectors, terms
 
 
-@pytest.mark.parametrize(("rows", "gathered"), [(512, 1 << 24), (7, 60)])
-def test_agrees_with_a_loop_over_pairs(monkeypatch, rows, gathered):
+@pytest.mark.parametrize(("rows", "held"), [(512, 1 << 24), (7, 100)])
+def test_agrees_with_a_loop_over_pairs(monkeypatch, rows, held):
     monkeypatch.setattr(function, "_ROWS", rows)
-    monkeypatch.setattr(function, "_GATHERED", gathered)
+    monkeypatch.setattr(function, "_HELD", held)
     vectors, terms = example(60)
     relation = FunctionSimilarity(vectors, terms)
     assert relation.annotated.tolist() == [bool(row) for row in terms]

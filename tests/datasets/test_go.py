@@ -5,8 +5,8 @@ from damage import damaged, unless_refused
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genoprot_datasets.errors import SourceError
-from genoprot_datasets.sources.go import GoAnnotation, GoTerm, read_annotations, read_ontology
+from genoprot_datasets.errors import GenoProtError, SourceError
+from genoprot_datasets.sources.go import GoAnnotation, GoTerm, read_annotations, read_ontology, terms_of
 
 OBO = """\
 format-version: 1.2
@@ -207,3 +207,17 @@ def test_yeast_rows_without_evidence(shared):
     annotations = read_annotations(shared / "data" / "yeast" / "goa_yeast.gaf.gz")
     assert len({row.accession for row in annotations}) == 2_858
     assert not any(row.experimental for row in annotations)
+
+
+def test_terms_by_evidence():
+    rows = [
+        GoAnnotation("P1", "GO:1", "IDA", frozenset(), "P"),
+        GoAnnotation("P1", "GO:2", "IEA", frozenset({"enables"}), "F"),
+        GoAnnotation("P1", "GO:3", "IDA", frozenset({"NOT", "enables"}), "F"),
+        GoAnnotation("P2", "GO:4", "", frozenset(), "C"),
+        GoAnnotation("P2", "GO:5", "ND", frozenset(), "C"),
+    ]
+    assert terms_of(rows, "experimental") == {"P1": {"GO:1"}}
+    assert terms_of(rows, "any") == {"P1": {"GO:1", "GO:2"}, "P2": {"GO:4"}}
+    with pytest.raises(GenoProtError, match="evidence 'some': expected experimental or any"):
+        terms_of(rows, "some")

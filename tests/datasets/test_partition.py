@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
+from genoprot_datasets import partition as partition_module
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.partition import partition
 
@@ -29,14 +30,17 @@ def sequence_probabilities(points: np.ndarray, size: int) -> dict[frozenset[int]
     return found
 
 
-def test_distribution_is_that_of_the_papers_loop():
+@pytest.mark.parametrize(("size", "pending", "refusals"), [(3, 64, 64), (4, 2, 64), (4, 64, 1)])
+def test_distribution_is_that_of_the_papers_loop(monkeypatch, size, pending, refusals):
+    monkeypatch.setattr(partition_module, "_PENDING", pending)
+    monkeypatch.setattr(partition_module, "_REFUSALS", refusals)
     points = np.array([[0.0, 0.0], [0.1, 0.0], [1.0, 0.2], [1.1, 0.9], [3.0, -1.0], [-2.0, 0.5]])
     accessions = list("ABCDEF")
-    expected = sequence_probabilities(points, 3)
-    draws = 6000
+    expected = sequence_probabilities(points, size)
+    draws = 4000
     seen = dict.fromkeys(expected, 0)
     for seed in range(draws):
-        seen[frozenset(np.flatnonzero(partition(accessions, points, 3, seed)).tolist())] += 1
+        seen[frozenset(np.flatnonzero(partition(accessions, points, size, seed)).tolist())] += 1
     frequent = [fold for fold, probability in expected.items() if probability * draws >= 5]
     rare = [fold for fold in expected if fold not in frequent]
     cells = [(seen[fold], expected[fold] * draws) for fold in frequent]
@@ -79,6 +83,18 @@ def test_distances_far_from_the_origin_keep_their_digits():
     for seed in range(200):
         chosen = partition(list("ABCD"), vectors, 2, seed)
         assert chosen[:2].sum() == 1
+
+
+def test_records_in_tight_clusters(monkeypatch):
+    """Every distance inside a cluster is recomputed, a few at a time."""
+    monkeypatch.setattr(partition_module, "_EXACT", 7)
+    rng = np.random.default_rng(2)
+    centres = np.repeat(100.0 * rng.normal(size=(40, 16)), 5, axis=0)
+    vectors = (centres + 0.01 * rng.normal(size=centres.shape)).astype(np.float32)
+    accessions = [f"P{k:03d}" for k in range(200)]
+    for seed in range(20):
+        chosen = np.flatnonzero(partition(accessions, vectors, 40, seed))
+        assert len(set(chosen // 5)) == 40
 
 
 @settings(max_examples=50, deadline=None)

@@ -186,6 +186,53 @@ def test_every_drop_has_its_reason(world, spoil, reason):
     assert dropped(world.build()) == {reason: ["MINUS2"]}
 
 
+def test_terms_are_not_needed_where_there_are_none(world):
+    world.terms = None
+    found = world.build()
+    assert found.dropped == {}
+    assert [record.go_terms for record in found.records] == [(), ()]
+
+
+def test_reason_names_the_evidence_that_was_asked_for(world):
+    world.terms.pop("P00002")
+    world.options = {"experimental": False}
+    assert dropped(world.build()) == {"no_go": ["MINUS2"]}
+
+
+def test_vectors_are_not_needed_where_there_are_none(world):
+    world.vectors = None
+    assert world.build().dropped == {}
+
+
+def test_entry_without_a_sequence_is_not_compared_and_that_is_noted(world):
+    world.entries["P00002"] = entry("P00002", "")
+    world.options = {"keep_differing": False}
+    found = world.build()
+    assert found.dropped == {}
+    assert found.notes == {"sequence_not_compared": ("P00002",)}
+    world.entries["P00003"] = entry("P00003", "")
+    world.mapping["NP_2.1"] = {"P00002", "P00003"}
+    assert dropped(world.build()) == {"ambiguous_uniprot_accession": ["MINUS2"]}
+
+
+def test_mitochondrion_has_its_own_genetic_code(world):
+    # CTA is leucine in the nucleus and threonine in a yeast's mitochondrion.
+    world.bases["NC_1"] = world.bases["NC_1"].replace(b"ATGGCT", b"ATGCTA", 1)
+    world.genes = world.genes[:1]
+    world.entries["P00001"] = entry("P00001", "MTK")
+    world.options = {"mitochondrial_code": 3}
+    world.proteins["NP_1.1"] = "MLK"
+    assert world.build().dropped == {}
+    world.proteins["NP_1.1"] = "MTK"
+    assert dropped(world.build()) == {"translation_mismatch": ["PLUS1"]}
+    world.regions["NC_1"] = Region("NC_1", chromosome="MT", genome="mitochondrion")
+    assert world.build().records[0].protein == "MTK"
+    # What the coding region says of itself comes first.
+    parts = world.genes[0].transcripts[0].parts
+    world.genes[0] = gene("PLUS1", "+", transcript("NM_1.1", parts, "NP_1.1", genetic_code=1))
+    assert dropped(world.build()) == {"translation_mismatch": ["PLUS1"]}
+
+
 def test_sequence_decides_between_several_entries(world):
     world.entries["P00003"] = entry("P00003", "MAKK")
     world.mapping["NP_2.1"] = {"P00002", "P00003"}

@@ -160,3 +160,10 @@ def test_yeast(shared):
     folder = shared / "data" / "yeast"
     assert len(read_links(folder / "4932.protein.links.v11.0.txt.gz").pairs) == 5_000
     assert read_aliases(folder / "4932.protein.aliases.v11.0.txt.gz")["4932.Q0010"] == {"Q9ZZX9"}
+
+
+def test_other_sources_of_aliases_only_when_asked_for(shared):
+    path = shared / "data" / "ecoli" / "362663.protein.aliases.v11.0.txt.gz"
+    with pytest.raises(SourceError, match="no row with an accession from Ensembl_UniProt"):
+        read_aliases(path)
+    assert len(read_aliases(path, {"identical_sequence_in_K12_MG1655"})) == 284

@@ -21,18 +21,19 @@ PACKAGES = (genoprot_datasets, genoprot_evaluate)
 # Rooms from the ground up; a module may import its own room and rooms below, never one above.
 FLOORS = {
     "genoprot_datasets": (
-        {"errors", "tasks", "schema", "files", "seeding", "resources", "translation"},
+        {"errors", "tasks", "schema", "files", "seeding", "resources", "translation", "composition"}
+        | {"progress", "stopping", "transfer"},
         {"published", "sources", "synthetic", "anatomy", "partition", "identity", "relations"},
-        {"records", "sampling"},
-        {"manifest", "card", "labels"},
+        {"records", "sampling", "taxa", "download", "ner"},
+        {"manifest", "card", "labels", "reading"},
         {"examples"},
-        {"build"},
+        {"build", "audit"},
     ),
     "genoprot_evaluate": (
         {"batching", "chunking", "pooling", "ensembles", "statistics", "results", "metric"},
         {"encoders", "store", "heads", "tables"},
         {"embed", "baselines"},
-        {"evaluation", "report"},
+        {"evaluation", "report", "conformance", "model_cards"},
         {"demo"},
         {"cli"},
     ),

@@ -1,0 +1,115 @@
+"""The command `genoprot`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from genoprot_datasets.errors import GenoProtError
+
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+    {
+        "demo": (
+            "genoprot_evaluate.demo",
+            "the whole benchmark on a synthetic proteome",
+            "genoprot demo --out demo/",
+        ),
+        "synthesize": (
+            "genoprot_datasets.synthetic.command",
+            "write a synthetic proteome in the sources' native formats",
+            "genoprot synthesize --genes 600 --seed 0 --out sources/",
+        ),
+        "build": (
+            "genoprot_datasets.build",
+            "build the dataset folder from sources",
+            "genoprot build --sources sources/ --out llnl/geno-prot",
+        ),
+        "encoders": (
+            "genoprot_evaluate.encoders.command",
+            "list the encoders",
+            "genoprot encoders",
+        ),
+        "embed": (
+            "genoprot_evaluate.embed",
+            "embed every sequence with one encoder",
+            "genoprot embed --encoder kmer-4 --dataset llnl/geno-prot --out embeddings/kmer-4",
+        ),
+        "evaluate": (
+            "genoprot_evaluate.evaluation",
+            "train heads, combine ensembles, score all tasks",
+            "genoprot evaluate --dataset llnl/geno-prot --embeddings embeddings/* --out results/",
+        ),
+        "report": (
+            "genoprot_evaluate.report.command",
+            "draw tables, figures and a page from results",
+            "genoprot report results/ --out report/",
+        ),
+        "metric": (
+            "genoprot_evaluate.metric",
+            "install the module for evaluate.load('genoprot')",
+            "genoprot metric install",
+        ),
+    }
+)
+"""Subcommands: the module with `add_arguments(parser)` and `run(args)`, a summary, an example."""
+
+
+def _parser(requested: str | None) -> argparse.ArgumentParser:
+    """Parser of all subcommands; only the requested one's module is imported."""
+    parser = argparse.ArgumentParser(
+        prog="genoprot",
+        description="Asks encoders of DNA and protein sequences nine questions about gene products.",
+        epilog="genoprot COMMAND --help tells about one command.",
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (module, summary, example) in COMMANDS.items():
+        subparser = subparsers.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            epilog=f"example: {example}",
+        )
+        if name == requested:
+            importlib.import_module(module).add_arguments(subparser)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments after the program's name; those of the process when left out.
+
+    Returns
+    -------
+    int
+        0 when the command did its work, 2 for input that cannot be used, 130 when interrupted.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    requested = next((argument for argument in arguments if not argument.startswith("-")), None)
+    args = _parser(requested).parse_args(arguments)
+    module = importlib.import_module(COMMANDS[args.command][0])
+    try:
+        return module.run(args)
+    except GenoProtError as error:
+        print(f"genoprot: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("genoprot: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away; a second complaint at interpreter exit helps nobody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

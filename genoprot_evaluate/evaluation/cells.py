@@ -1,0 +1,151 @@
+"""One cell of the grid of scores: a model fitted to a task, applied to its eval split, scored."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from genoprot_datasets.errors import GenoProtError
+from genoprot_datasets.tasks import TASKS
+from genoprot_evaluate import baselines
+from genoprot_evaluate.evaluation.examples import TaskExamples
+from genoprot_evaluate.heads import HeadConfig, one_thread_per_head, train_head, validation_fold
+from genoprot_evaluate.results import Score
+from genoprot_evaluate.statistics import Summary, accuracy, auroc, matthews, summarise
+from genoprot_evaluate.store import EmbeddingTable
+
+__all__ = ["Fit", "OnEpoch", "fit_head", "fit_rule", "run_cells", "score_fit"]
+
+OnEpoch = Callable[[int, float], None]
+"""Hook of `heads.train_head`: number of the epoch and validation loss."""
+
+
+class Fit(NamedTuple):
+    """What a model says about the eval examples of a task, or why it says nothing.
+
+    Parameters
+    ----------
+    status : str
+        One of `results.STATUSES`; the arrays are there when it is ``OK``.
+    reason : str or None
+    probability : ndarray, shape=(eval examples,), dtype=float64, or None
+        Of class 1; the score of an ensemble.
+    predicted : ndarray, shape=(eval examples,), dtype=int8, or None
+        The predicted class.
+    validation_accuracy : float or None
+    epochs : int or None
+    """
+
+    status: str
+    reason: str | None = None
+    probability: np.ndarray | None = None
+    predicted: np.ndarray | None = None
+    validation_accuracy: float | None = None
+    epochs: int | None = None
+
+
+def fit_head(
+    examples: TaskExamples, table: EmbeddingTable, head: HeadConfig, seed: int, on_epoch: OnEpoch
+) -> Fit:
+    """Train a head on the vectors of an encoder and apply it.
+
+    An example is put into class 1 when its probability is above one half; exactly at it, into class 0.
+    """
+    rows = examples.rows_in(table.accessions)
+    lacking = np.flatnonzero(rows < 0)
+    if len(lacking):
+        first = examples.accessions[int(lacking[0])].as_py()
+        return Fit(
+            "N/A", f"embeddings lack {len(lacking)} of {len(rows)} accessions of the task, first {first}"
+        )
+    train, test = examples.train, examples.eval
+    trained = train_head(
+        table.vectors, rows[train.members], train.labels, config=head, seed=seed, on_epoch=on_epoch
+    )
+    probability = trained.predict_proba(table.vectors, rows[test.members])
+    predicted = (probability > 0.5).astype(np.int8)
+    return Fit("OK", None, probability, predicted, trained.validation_accuracy, trained.epochs)
+
+
+def fit_rule(examples: TaskExamples, name: str, head: HeadConfig, seed: int) -> Fit:
+    """Fit a baseline without a head, on the same examples that a head is fitted to, and apply it."""
+    train, test = examples.train, examples.eval
+    if name == "baseline:identity" and TASKS[examples.task].arity == 1:
+        return Fit("N/A", "a single record has no sequence identity to another")
+    held_out = validation_fold(train.labels, head.validation_fraction, seed)
+    if name == "baseline:identity":
+        rule = baselines.identity(train.labels, train.identity, held_out, test.identity)
+    else:
+        rule = baselines.majority(train.labels, held_out, len(test))
+    predicted = (rule.probability > 0.5).astype(np.int8)
+    return Fit("OK", None, rule.probability, predicted, rule.validation_accuracy)
+
+
+def run_cells(
+    cells: Sequence[tuple[str, str]], fit: Callable[[str, str, OnEpoch], Fit]
+) -> Iterator[tuple[tuple[str, str], Fit, float]]:
+    """Fit cells side by side, one core each; one that fails is a result with a reason.
+
+    Parameters
+    ----------
+    cells : sequence of (task, model)
+    fit : callable
+        Takes task, model and a hook that it calls after each epoch; through it a run that is
+        interrupted ends without waiting for heads in training.
+
+    Yields
+    ------
+    tuple
+        The cell, its fit and the seconds it took, in the order of `cells`.
+    """
+    interrupted = threading.Event()
+
+    def on_epoch(epoch: int, loss: float) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+
+    def one(cell: tuple[str, str]) -> tuple[tuple[str, str], Fit, float]:
+        started = time.perf_counter()
+        try:
+            found = fit(*cell, on_epoch)
+        except GenoProtError as error:
+            found = Fit("ERROR", str(error))
+        except Exception as error:  # a cell may fail in any way; the others go on
+            found = Fit("ERROR", " ".join(f"{type(error).__name__}: {error}".split()))
+        return cell, found, time.perf_counter() - started
+
+    with one_thread_per_head() as workers, ThreadPoolExecutor(workers) as pool:
+        try:
+            yield from pool.map(one, cells)
+        finally:
+            interrupted.set()
+
+
+def score_fit(examples: TaskExamples | None, fit: Fit) -> Score:
+    """Score the predictions of a model against the eval split; without examples there are none."""
+    if fit.status != "OK" or examples is None:
+        return Score(fit.status, fit.reason)
+    test = examples.eval
+
+    def over_samples(statistic: Callable[..., float | None], values: np.ndarray) -> Summary:
+        samples = (test.sample == sample for sample in np.unique(test.sample))
+        return summarise([statistic(test.labels[rows], values[rows]) for rows in samples])
+
+    challenge = np.zeros(len(test), dtype=bool) if test.challenge is None else test.challenge
+    return Score(
+        status="OK",
+        accuracy=over_samples(accuracy, fit.predicted),
+        auroc=over_samples(auroc, fit.probability),
+        mcc=over_samples(matthews, fit.predicted),
+        validation_accuracy=fit.validation_accuracy,
+        challenge_accuracy=accuracy(test.labels[challenge], fit.predicted[challenge]),
+        challenge_examples=int(challenge.sum()),
+        train_examples=len(examples.train),
+        eval_examples=len(test),
+        epochs=fit.epochs,
+    )

@@ -1,0 +1,109 @@
+"""The examples of a task as arrays, independent of any encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from genoprot_datasets.errors import GenoProtError
+from genoprot_datasets.published import PublishedDataset
+from genoprot_datasets.tasks import get_task
+
+__all__ = ["Split", "TaskExamples", "read_examples"]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Examples of one split, in the order of its file.
+
+    Parameters
+    ----------
+    members : ndarray, shape=(examples, arity), dtype=int64
+        Positions in the task's `accessions`.
+    labels : ndarray, shape=(examples,), dtype=int8
+        Classes, 0 or 1.
+    sample : ndarray, shape=(examples,), dtype=int8, or None
+        Evaluation sample; None in train.
+    identity : ndarray, shape=(examples,), dtype=float32, or None
+        Sequence identity of the pair as a fraction; None for single records.
+    challenge : ndarray, shape=(examples,), dtype=bool, or None
+        Whether identity and label disagree; None for single records.
+    """
+
+    members: np.ndarray
+    labels: np.ndarray
+    sample: np.ndarray | None
+    identity: np.ndarray | None
+    challenge: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class TaskExamples:
+    """Both splits of a task.
+
+    Parameters
+    ----------
+    task : str
+    accessions : pyarrow.StringArray
+        Every accession that an example names, sorted.
+    train, eval : Split
+    """
+
+    task: str
+    accessions: pa.StringArray
+    train: Split
+    eval: Split
+
+    def rows_in(self, accessions: Sequence[str]) -> np.ndarray:
+        """Where the task's accessions are in another list.
+
+        Parameters
+        ----------
+        accessions : sequence of str
+            Without repeats.
+
+        Returns
+        -------
+        ndarray, shape=(len(self.accessions),), dtype=int64
+            Positions in `accessions`; -1 for those that are not there.
+        """
+        found = pc.index_in(self.accessions, value_set=pa.array(accessions, pa.string()))
+        return found.fill_null(-1).to_numpy().astype(np.int64)
+
+
+def read_examples(published: PublishedDataset, task: str) -> TaskExamples:
+    """Read both splits of a task.
+
+    Raises
+    ------
+    GenoProtError
+        If the dataset does not hold the task, a file cannot be read, or a label is neither 0 nor 1.
+    """
+    columns = get_task(task).members
+    tables = {split: published.task(task, split) for split in ("train", "eval")}
+    named = [chunk for table in tables.values() for column in columns for chunk in table[column].chunks]
+    accessions = pc.unique(pa.chunked_array(named, pa.string()))
+    accessions = accessions.take(pc.sort_indices(accessions))
+    for split, table in tables.items():
+        found = set(pc.unique(table["label"]).to_pylist())
+        if not found <= {0, 1}:
+            raise GenoProtError(f"task {task}, split {split}: labels are 0 or 1, found {sorted(found)}")
+    return TaskExamples(
+        task, accessions, **{split: _split(table, columns, accessions) for split, table in tables.items()}
+    )
+
+
+def _split(table: pa.Table, columns: Sequence[str], accessions: pa.StringArray) -> Split:
+    positions = [pc.index_in(table[column], value_set=accessions).to_numpy() for column in columns]
+    rest = {
+        name: table[name].to_numpy() if name in table.column_names else None
+        for name in ("sample", "identity", "challenge")
+    }
+    return Split(np.stack(positions, axis=1).astype(np.int64), table["label"].to_numpy(), **rest)

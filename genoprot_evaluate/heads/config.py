@@ -1,0 +1,105 @@
+"""Every choice made in training a head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from genoprot_datasets.errors import GenoProtError
+
+__all__ = ["HeadConfig"]
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """Every choice made in training a head.
+
+    Width, depth, activation, epochs and patience are the paper's; it leaves the others open.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Widths of the hidden layers, each followed by a ReLU.
+    epochs : int
+        Epochs at most.
+    patience : int
+        Training stops after so many epochs without a lower validation loss; the weights of the epoch
+        with the lowest one are kept.
+    optimiser : {"adam"}
+        Name of the optimiser; its moments decay with 0.9 and 0.999.
+    learning_rate : float
+    weight_decay : float
+        L2 penalty, added to the gradient.
+    batch_fraction : float
+        Share of the examples that make a batch, kept within `smallest_batch` and `largest_batch`.
+    smallest_batch, largest_batch : int
+    initialisation : {"uniform-fan-in"}
+        Weights and biases are uniform within 1/sqrt(inputs) of zero.
+    standardisation : {"train-proteins"}
+        Columns are centred and scaled with the mean and standard deviation over the proteins of the
+        train examples, each counted once; a column without variance is centred only.
+    validation_fraction : float
+        Share of the train examples held out to stop early, stratified by label.
+
+    Examples
+    --------
+    >>> HeadConfig().batch_size(800), HeadConfig().batch_size(40_000), HeadConfig().batch_size(200_000)
+    (32, 800, 4000)
+    """
+
+    hidden: tuple[int, ...] = (512, 128, 64)
+    epochs: int = 50
+    patience: int = 5
+    optimiser: str = "adam"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    batch_fraction: float = 0.02
+    smallest_batch: int = 32
+    largest_batch: int = 4096
+    initialisation: str = "uniform-fan-in"
+    standardisation: str = "train-proteins"
+    validation_fraction: float = 0.1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        rules = {
+            "hidden": bool(self.hidden) and min(self.hidden) >= 1,
+            "epochs": self.epochs >= 1,
+            "patience": self.patience >= 1,
+            "optimiser": self.optimiser == "adam",
+            "learning_rate": self.learning_rate > 0,
+            "weight_decay": self.weight_decay >= 0,
+            "batch_fraction": 0 < self.batch_fraction <= 1,
+            "smallest_batch": self.smallest_batch >= 1,
+            "largest_batch": self.largest_batch >= self.smallest_batch,
+            "initialisation": self.initialisation == "uniform-fan-in",
+            "standardisation": self.standardisation == "train-proteins",
+            "validation_fraction": 0 < self.validation_fraction < 1,
+        }
+        for name, holds in rules.items():
+            if not holds:
+                raise GenoProtError(f"head: {name} cannot be {getattr(self, name)!r}")
+
+    def batch_size(self, examples: int) -> int:
+        """Examples per batch when a head is fitted to `examples` of them."""
+        return min(self.largest_batch, max(self.smallest_batch, round(self.batch_fraction * examples)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The choices as JSON values."""
+        return asdict(self) | {"hidden": list(self.hidden)}
+
+    @classmethod
+    def from_dict(cls, choices: Mapping[str, Any]) -> HeadConfig:
+        """The inverse of `to_dict`; choices left out take their defaults.
+
+        Raises
+        ------
+        GenoProtError
+            If a choice is unknown or its value cannot be used.
+        """
+        known = {field.name for field in fields(cls)}
+        for name in choices:
+            if name not in known:
+                raise GenoProtError(f"head: unknown choice {name!r}; there are {', '.join(sorted(known))}")
+        return cls(**choices)

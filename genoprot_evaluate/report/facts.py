@@ -1,0 +1,70 @@
+"""What every form of the report says about a run: what it was made from, and what to keep in mind."""
+
+from __future__ import annotations
+
+from genoprot_datasets.schema import FOLDS
+from genoprot_evaluate.results import ResultRecord
+
+__all__ = ["CAVEATS", "numbered_reasons", "printable", "run_facts"]
+
+CAVEATS = (
+    "Both classes of a question are equally frequent in every evaluation sample, so chance is 50 %.",
+    "Read a score beside the baselines: they know no more of a protein than its length or its identity with "
+    "another one, and show how much of a question can be answered that way.",
+    "The ± is the standard deviation over the evaluation samples. They are drawn from the same proteins and "
+    "overlap, so it is not a confidence interval; it does not say which of two models is better.",
+    "An encoder may have seen the proteins of the eval fold, or their annotations, in its own training.",
+    "Ensembles are made of the encoders listed as their members; they do not confirm them independently.",
+)
+"""Sentences that stand under every table of scores."""
+
+
+def run_facts(record: ResultRecord) -> list[tuple[str, str]]:
+    """Pairs of label and value that say what the record was made from."""
+    dataset = record.dataset
+    folds = dataset["folds"]
+    sizes = ", ".join(f"{folds[fold]} in {fold}" for fold in FOLDS if fold in folds)
+    voters = sorted({member for ensemble in record.ensembles.values() for member in ensemble.members})
+    return [
+        ("Dataset", str(dataset["name"])),
+        ("Fingerprint", str(dataset["fingerprint"])),
+        ("Genes", f"{dataset['genes']} ({sizes})" if sizes else str(dataset["genes"])),
+        ("Tasks", ", ".join(record.tasks)),
+        ("Members of the ensembles", ", ".join(voters) or "none"),
+        ("Seed", str(record.seed)),
+        ("Head", _settings(record.head)),
+        ("Versions", _settings(record.versions)),
+        ("Layout of the record", f"schema version {record.schema_version}"),
+    ]
+
+
+def numbered_reasons(record: ResultRecord) -> dict[str, int]:
+    """Reasons of cells without a score, numbered from 1 by task and model."""
+    reasons: dict[str, int] = {}
+    for task in record.tasks:
+        for _, score in sorted(record.scores[task].items()):
+            if score.reason is not None:
+                reasons.setdefault(score.reason, len(reasons) + 1)
+    return reasons
+
+
+def _settings(values: object) -> str:
+    """A mapping as ``name value`` items on one line, sorted by name."""
+    return "; ".join(f"{name.replace('_', ' ')} {_plain(value)}" for name, value in sorted(values.items()))
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return "-".join(str(entry) for entry in value)
+    return str(value)
+
+
+def printable(text: str) -> str:
+    """Text from a record on one line, with a mark in place of every character that cannot be printed.
+
+    Examples
+    --------
+    >>> printable("two\\nlines, a \\x00 and a lone \\ud800")
+    'two lines, a \ufffd and a lone \ufffd'
+    """
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))

@@ -1,0 +1,150 @@
+"""The report as one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from genoprot_datasets.tasks import GROUPS, TASKS
+from genoprot_evaluate.report.classes import CLASSES, colours, models_by_class
+from genoprot_evaluate.report.facts import CAVEATS, numbered_reasons, printable, run_facts
+from genoprot_evaluate.results import ResultRecord
+from genoprot_evaluate.tables import best_models, percent, score_rows
+
+__all__ = ["render_page"]
+
+_MEASURES = {
+    "title": "Task",
+    "model": "Model",
+    "accuracy_mean": "Accuracy %",
+    "accuracy_std": "± %",
+    "auroc_mean": "AUROC",
+    "mcc_mean": "MCC",
+    "validation_accuracy": "Validation %",
+    "challenge_accuracy": "Challenge %",
+    "challenge_examples": "Challenge pairs",
+    "train_examples": "Train examples",
+    "eval_examples": "Eval examples",
+    "epochs": "Epochs",
+}
+_IN_PERCENT = {"accuracy_mean", "accuracy_std", "validation_accuracy", "challenge_accuracy"}
+
+
+def render_page(record: ResultRecord, figure: str, csv_text: str) -> str:
+    """Render the page.
+
+    Every text that comes from the record is escaped, and the page's own policy lets no script run but
+    the one of the template, so a name with markup in it stays a name.
+
+    Parameters
+    ----------
+    record : ResultRecord
+    figure : str
+        The figure as `figures.inline_svg` gives it.
+    csv_text : str
+        The table that the page offers to save.
+
+    Returns
+    -------
+    str
+        An HTML document.
+    """
+    template = files("genoprot_evaluate.report").joinpath("page.html").read_text(encoding="utf-8")
+    script = re.search(r"<script>(.*?)</script>", template, re.DOTALL).group(1)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    saved = base64.b64encode(csv_text.encode("utf-8", errors="replace")).decode()
+    reasons = numbered_reasons(record)
+    return Template(template).substitute(
+        script_hash=digest,
+        name=_text(record.dataset["name"]),
+        figure=figure,
+        group_heads=_group_heads(record),
+        task_heads="".join(
+            f'<th scope="col" data-sort>{_text(TASKS[task].title)}</th>' for task in record.tasks
+        ),
+        score_rows="\n".join(_score_rows(record, reasons)),
+        notes=_notes(reasons),
+        measure_heads="".join(
+            f'<th scope="col" data-sort>{_text(title)}</th>' for title in _MEASURES.values()
+        ),
+        measure_rows="\n".join(_measure_rows(record)),
+        caveats="\n".join(f"<li>{_text(caveat)}</li>" for caveat in CAVEATS),
+        facts="\n".join(
+            f"<dt>{_text(label)}</dt><dd>{_text(value)}</dd>" for label, value in run_facts(record)
+        ),
+        questions="\n".join(
+            f"<dt>{_text(TASKS[task].title)}</dt><dd>{_text(TASKS[task].question)}</dd>"
+            for task in record.tasks
+        ),
+        csv=saved,
+    )
+
+
+def _text(value: Any) -> str:
+    return escape(printable(str(value)))
+
+
+def _group_heads(record: ResultRecord) -> str:
+    heads = []
+    for group, title in GROUPS.items():
+        span = sum(TASKS[task].group == group for task in record.tasks)
+        if span:
+            heads.append(f'<th scope="colgroup" colspan="{span}">{_text(title)}</th>')
+    return "".join(heads)
+
+
+def _score_rows(record: ResultRecord, reasons: dict[str, int]) -> Iterable[str]:
+    """One row per model, with the number behind each cell for sorting."""
+    tones = colours(record)
+    best = {task: best_models(record, task) for task in record.tasks}
+    for key, names in models_by_class(record).items():
+        for name in names:
+            tone = f'<span class="tone" style="background: {tones[name]}"></span>'
+            cells = [f'<th scope="row">{tone}{_text(name)}</th>', f"<td>{_text(CLASSES[key].label)}</td>"]
+            for task in record.tasks:
+                score = record.scores[task][name]
+                shown = _text(percent(score))
+                if score.reason is not None:
+                    number = reasons[score.reason]
+                    shown = (
+                        f'<span class="absent" title="{_text(score.reason)}">{shown}</span>'
+                        f'<sup><a href="#note-{number}" aria-label="reason {number}">{number}</a></sup>'
+                    )
+                elif name in best[task]:
+                    shown = f"<strong>{shown}</strong>"
+                cells.append(_number_cell(score.accuracy and score.accuracy.mean, shown))
+            yield f"<tr>{''.join(cells)}</tr>"
+
+
+def _measure_rows(record: ResultRecord) -> Iterable[str]:
+    """One row per task and model with everything that was measured."""
+    for row in score_rows(record):
+        cells = [f"<td>{_text(row['title'])}</td>", f'<th scope="row">{_text(row["model"])}</th>']
+        for name in list(_MEASURES)[2:]:
+            value = row[name]
+            if value is None:
+                shown = _text(row["status"]) if name == "accuracy_mean" and row["reason"] else "–"
+            elif name in _IN_PERCENT:
+                shown = f"{100 * value:.1f}"
+            else:
+                shown = str(value) if isinstance(value, int) else f"{value:.3f}"
+            cells.append(_number_cell(value, shown))
+        yield f"<tr>{''.join(cells)}</tr>"
+
+
+def _number_cell(value: float | None, shown: str) -> str:
+    return f'<td data-value="{"" if value is None else value}">{shown}</td>'
+
+
+def _notes(reasons: dict[str, int]) -> str:
+    """The numbered reasons of cells without a score."""
+    if not reasons:
+        return ""
+    items = "".join(f'<li id="note-{number}">{_text(reason)}</li>' for reason, number in reasons.items())
+    return f"<h3>Cells without a score</h3><ol>{items}</ol>"
