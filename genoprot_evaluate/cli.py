@@ -20,6 +20,16 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
             "the whole benchmark on a synthetic proteome",
             "genoprot demo --out demo/",
         ),
+        "sources": (
+            "genoprot_datasets.sources.command",
+            "list the sources, their licences and addresses",
+            "genoprot sources --species human",
+        ),
+        "download": (
+            "genoprot_datasets.download",
+            "download the sources, resumed and verified",
+            "genoprot download --out sources/",
+        ),
         "synthesize": (
             "genoprot_datasets.synthetic.command",
             "write a synthetic proteome in the sources' native formats",
@@ -64,6 +74,7 @@ def _parser(requested: str | None) -> argparse.ArgumentParser:
     """Parser of all subcommands; only the requested one's module is imported."""
     parser = argparse.ArgumentParser(
         prog="genoprot",
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=26),
         description="Asks encoders of DNA and protein sequences nine questions about gene products.",
         epilog="genoprot COMMAND --help tells about one command.",
     )

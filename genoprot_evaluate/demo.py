@@ -17,8 +17,8 @@ from genoprot_evaluate.tables import format_scores
 
 __all__ = ["DEMO_ENCODERS", "add_arguments", "demo", "run"]
 
-DEMO_ENCODERS = ("kmer-4", "composition")
-"""Encoders of the demo: one of DNA, one of proteins; neither needs weights."""
+DEMO_ENCODERS = ("kmer-4", "composition", "dipeptide")
+"""Encoders of the demo: one of DNA, two of proteins; none needs weights."""
 
 
 def demo(out: str | Path, *, genes: int = 600, seed: int = 0) -> Path:
@@ -54,7 +54,7 @@ def demo(out: str | Path, *, genes: int = 600, seed: int = 0) -> Path:
     _say("2/5 the dataset, built from them")
     dataset = out / "llnl" / "geno-prot"
     print(summary(build(out / "sources", dataset, seed=seed)))
-    _say(f"3/5 embeddings of {' and '.join(DEMO_ENCODERS)}")
+    _say(f"3/5 embeddings of {', '.join(DEMO_ENCODERS)}")
     embeddings = {
         name: embed(name, dataset, out / "embeddings" / name, overwrite=True) for name in DEMO_ENCODERS
     }

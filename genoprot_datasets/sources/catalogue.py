@@ -13,8 +13,6 @@ from genoprot_datasets.tasks import TASKS
 
 __all__ = ["detect_species", "files_of", "locate", "sources_of", "unavailable_tasks"]
 
-_ZIPPED = ".gz"
-
 
 def sources_of(species: Species) -> tuple[SourceSpec, ...]:
     """Sources of a species, with the file names and addresses filled in.
@@ -114,7 +112,7 @@ def locate(folder: str | Path, species: Species, tasks: Collection[str] | None =
             faults.append(f"{spec.title}: {matches[0].name} is not a file")
         elif required.intersection(spec.required_for) and spec.key not in species.optional:
             origin = spec.url or f"`genoprot synthesize` writes it with the others of {species.title}"
-            faults.append(f"{spec.title}: no {' or '.join(spec.patterns)}[{_ZIPPED}] ({origin})")
+            faults.append(f"{spec.title}: no {' or '.join(spec.globs)} ({origin})")
     if faults:
         raise GenoProtError(f"{folder}: {len(faults)} source files at fault: " + "; ".join(faults))
     return found
@@ -122,8 +120,7 @@ def locate(folder: str | Path, species: Species, tasks: Collection[str] | None =
 
 def files_of(spec: SourceSpec, folder: Path) -> list[Path]:
     """What a folder has under the names of a source, sorted; there should be one."""
-    names = (pattern + ending for pattern in spec.patterns for ending in ("", _ZIPPED))
-    return sorted({path for name in names for path in folder.glob(name)})
+    return sorted({path for pattern in spec.globs for path in folder.glob(pattern)})
 
 
 def unavailable_tasks(species: Species, found: Mapping[str, Path]) -> dict[str, str]:

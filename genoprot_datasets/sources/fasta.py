@@ -13,7 +13,6 @@ from genoprot_datasets.sources.text import open_binary
 __all__ = ["FastaRecord", "iter_fasta"]
 
 _RESIDUES = string.ascii_uppercase.encode() + b"*-"
-_UPPER = bytes.maketrans(string.ascii_lowercase.encode(), string.ascii_uppercase.encode())
 _BLANKS = (b" ", b"\t", b"\r", b"\v", b"\f")
 _BLOCK_BYTES = 1 << 20
 
@@ -80,18 +79,27 @@ def _header_or_residues(path: str | Path) -> Iterator[tuple[int, bytes]]:
         while block := stream.read(_BLOCK_BYTES) + stream.readline():
             start = 0
             while start < len(block):
-                end = block.find(b"\n" if block.startswith(b">", start) else b"\n>", start) + 1
-                lines = block[start : end or len(block)]
+                is_header = block.startswith(b">", start)
+                end = block.find(b"\n", start) + 1 if is_header else _next_header(block, start)
+                lines = block[start : end if end > 0 else len(block)]
                 yield number, lines
                 number += lines.count(b"\n")
                 start += len(lines)
+
+
+def _next_header(block: bytes, start: int) -> int:
+    """Place of the first line from `start` that begins with ``>``; -1 where there is none."""
+    found = block.find(b">", start)
+    while found > 0 and block[found - 1 : found] != b"\n":
+        found = block.find(b">", found + 1)
+    return found
 
 
 def _residues(lines: bytes) -> bytes:
     """Lines in upper case without line ends and white space at their ends."""
     if any(mark in lines for mark in _BLANKS):
         lines = b"\n".join(line.strip() for line in lines.split(b"\n"))
-    return lines.translate(_UPPER, b"\n")
+    return lines.upper().replace(b"\n", b"")
 
 
 def _record(path: str | Path, header: bytes, line: int, sequence: bytearray, seen: set[str]) -> FastaRecord:

@@ -23,7 +23,7 @@ class SourceSpec:
     title : str
         What it is.
     patterns : tuple of str
-        File names, as glob patterns; the same with ``.gz`` will do as well.
+        File names, as glob patterns; that of a text file with ``.gz`` will do as well.
     version, licence, url, citation : str
         Of the release that the benchmark names; empty where they do not apply.
     required_for : tuple of str
@@ -57,6 +57,18 @@ class SourceSpec:
     by_hand: bool = False
     version_tag: str = ""
     megabytes: float = 0
+
+    @property
+    def globs(self) -> tuple[str, ...]:
+        """The patterns, and those of gzipped files; HDF5 is not read through gzip.
+
+        Examples
+        --------
+        >>> SourceSpec("a", "A", ("a.txt", "a.h5"), "", "", "", "", ()).globs
+        ('a.txt', 'a.txt.gz', 'a.h5')
+        """
+        endings = {pattern: ("",) if pattern.endswith(".h5") else ("", ".gz") for pattern in self.patterns}
+        return tuple(pattern + ending for pattern in self.patterns for ending in endings[pattern])
 
     @property
     def file_name(self) -> str:

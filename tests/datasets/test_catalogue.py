@@ -11,7 +11,8 @@ HUMAN, SYNTHETIC = SPECIES["human"], SPECIES["synthetic"]
 
 def fill(folder, species, ending=""):
     for spec in sources_of(species):
-        (folder / (spec.patterns[0].replace("*", "1") + ending)).touch()
+        pattern = spec.patterns[0] + ending
+        (folder / (pattern if pattern in spec.globs else spec.patterns[0]).replace("*", "1")).touch()
 
 
 def test_every_task_has_a_source():

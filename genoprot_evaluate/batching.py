@@ -1,0 +1,58 @@
+"""Batches of sequences of similar length within a budget of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from genoprot_datasets.errors import GenoProtError
+
+__all__ = ["length_order", "token_batches"]
+
+
+def length_order(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Positions of the sequences, longest first; equal lengths keep their order.
+
+    Examples
+    --------
+    >>> length_order([3, 9, 3, 5]).tolist()
+    [1, 3, 0, 2]
+    """
+    return np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
+
+
+def token_batches(lengths: Sequence[int] | np.ndarray, budget: int) -> Iterator[np.ndarray]:
+    """Batches, longest first, of which the padded size stays within a budget.
+
+    Parameters
+    ----------
+    lengths : sequence of int
+        Tokens, residues or bases of each sequence.
+    budget : int
+        Most tokens of a batch, padding included; a longer sequence is a batch by itself.
+
+    Yields
+    ------
+    ndarray, dtype=int64
+        Positions in `lengths`; every position comes once.
+
+    Raises
+    ------
+    GenoProtError
+        If the budget is not positive.
+
+    Examples
+    --------
+    >>> [batch.tolist() for batch in token_batches([3, 9, 3, 5], budget=10)]
+    [[1], [3, 0], [2]]
+    """
+    if budget < 1:
+        raise GenoProtError(f"batch of {budget} tokens: give a positive number")
+    lengths = np.asarray(lengths, dtype=np.int64)
+    order = length_order(lengths)
+    start = 0
+    while start < order.size:
+        rows = max(1, budget // max(1, int(lengths[order[start]])))
+        yield order[start : start + rows]
+        start += rows

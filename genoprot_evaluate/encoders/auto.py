@@ -1,0 +1,304 @@
+"""Any checkpoint folder that the `AutoModel` classes of transformers can open."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from genoprot_datasets.errors import GenoProtError, SourceError
+from genoprot_datasets.files import sha256_of
+from genoprot_evaluate.batching import token_batches
+from genoprot_evaluate.chunking import Chunk, chunk_spans
+from genoprot_evaluate.encoders.base import EncoderSpec, resolve_view
+from genoprot_evaluate.encoders.compute import choose_device
+from genoprot_evaluate.encoders.weights import check_keys, check_safetensors, find_weights
+from genoprot_evaluate.pooling import masked_sum
+
+__all__ = ["AutoEncoder"]
+
+BATCH_TOKENS = 8_192
+DIGESTED = (".json", ".txt", ".model", ".safetensors", ".py")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "spiece.model")
+UNUSED = re.compile(r"(^|\.)(pooler|contact_head)\.|(inv_freq|position_ids)$")
+"""Keys that may be missing: the last hidden state does not depend on them, or they are computed."""
+
+OFFSET_POSITIONS = ("esm", "roberta", "xlm-roberta", "camembert")
+"""Model types whose positions begin behind the padding token's index."""
+
+
+@dataclass(frozen=True)
+class _Tokens:
+    prefix: list[int]
+    content: np.ndarray
+    counted: np.ndarray
+    suffix: list[int]
+
+
+@dataclass(frozen=True)
+class _Window:
+    row: int
+    chunk: Chunk
+    length: int
+
+
+class AutoEncoder:
+    """Mean of the last hidden state over the tokens of a sequence, special tokens and padding excluded.
+
+    Sequences are upper-cased. One with more tokens than the model's context is read in overlapping windows,
+    each token counted once, from the window in which it lies farther from an edge.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        In evaluation mode, on its device.
+    tokenizer : transformers.PreTrainedTokenizerBase
+    spec : EncoderSpec
+        Its `context` counts tokens, special ones included.
+    weights_digest : str, optional
+    batch_tokens : int
+        Tokens per forward pass, padding included.
+    """
+
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        tokenizer: Any,
+        spec: EncoderSpec,
+        weights_digest: str | None = None,
+        batch_tokens: int = BATCH_TOKENS,
+    ) -> None:
+        self.spec = spec
+        self.weights_digest = weights_digest
+        self.batch_tokens = batch_tokens
+        self._model = model
+        self._tokenizer = tokenizer
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | Path,
+        *,
+        modality: str | None = None,
+        device: str | None = None,
+        batch_tokens: int | None = None,
+        trust_remote_code: bool = False,
+    ) -> AutoEncoder:
+        """Open a checkpoint folder: ``config.json``, a tokenizer and safetensors weights.
+
+        Parameters
+        ----------
+        folder : str or Path
+        modality : {"dna", "protein"}
+            What the model reads.
+        device : str, optional
+        batch_tokens : int, optional
+        trust_remote_code : bool
+            Whether Python code in the folder may run.
+
+        Raises
+        ------
+        GenoProtError
+            If the modality is not given, a file is missing or damaged, or the parts do not fit together.
+        """
+        folder = Path(folder)
+        if not (folder / "config.json").is_file():
+            raise SourceError(folder, "no config.json in this folder; a transformers checkpoint has one")
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).lstrip(".-_") or "checkpoint"
+        if modality is None:
+            raise GenoProtError(f"encoder {name}: say what it reads, --modality dna or --modality protein")
+        for file in _weight_files(folder):
+            check_safetensors(file)
+        options = {"local_files_only": True, "trust_remote_code": trust_remote_code}
+        config, tokenizer, model = _open(folder, options)
+        sizes = config.get_text_config()
+        if len(tokenizer) > sizes.vocab_size:
+            raise SourceError(
+                folder, f"the tokenizer has {len(tokenizer)} tokens, the model only {sizes.vocab_size}"
+            )
+        spec = EncoderSpec(
+            name,
+            modality=modality,
+            dimension=sizes.hidden_size,
+            context=_context(sizes, tokenizer),
+            title=f"transformers checkpoint of type {config.model_type}",
+            parameters=sum(parameter.numel() for parameter in model.parameters()),
+            readout="mean of the last hidden state over tokens, special tokens excluded",
+            source="checkpoint folder",
+        )
+        resolve_view(spec, modality)
+        return cls(
+            model.to(choose_device(device)).eval(),
+            tokenizer,
+            spec,
+            _digest(folder),
+            batch_tokens or BATCH_TOKENS,
+        )
+
+    def window_counts(self, sequences: Sequence[str]) -> list[int]:
+        """Number of windows in which each sequence is read."""
+        return [len(self._chunks(self._tokenized(sequence))) for sequence in sequences]
+
+    def embed(self, sequences: Sequence[str]) -> np.ndarray:
+        """Map sequences to vectors, shape=(n, dimension), dtype=float32.
+
+        Raises
+        ------
+        GenoProtError
+            If the tokenizer makes nothing of a sequence.
+        """
+        tokens = [self._tokenized(sequence) for sequence in sequences]
+        windows = [
+            _Window(row, chunk, len(of.prefix) + chunk.length + len(of.suffix))
+            for row, of in enumerate(tokens)
+            for chunk in self._chunks(of)
+        ]
+        totals = np.zeros((len(sequences), self.spec.dimension))
+        for batch in token_batches([window.length for window in windows], self.batch_tokens):
+            chosen = [windows[index] for index in batch]
+            for window, part in zip(chosen, self._sums(tokens, chosen)):
+                totals[window.row] += part
+        return (totals / [[of.counted.sum()] for of in tokens]).astype(np.float32)
+
+    def _tokenized(self, sequence: str) -> _Tokens:
+        encoded = self._tokenizer(
+            sequence.upper(),
+            truncation=False,
+            return_special_tokens_mask=True,
+            return_attention_mask=False,
+            verbose=False,
+        )
+        ids = np.asarray(encoded["input_ids"], dtype=np.int64)
+        content = np.flatnonzero(~np.asarray(encoded["special_tokens_mask"], dtype=bool))
+        if content.size == 0:
+            raise GenoProtError(f"encoder {self.spec.name}: no token in the sequence {sequence[:20]!r}")
+        start, stop = content[0], content[-1] + 1
+        counted = np.zeros(stop - start, dtype=bool)
+        counted[content - start] = True
+        return _Tokens(ids[:start].tolist(), ids[start:stop], counted, ids[stop:].tolist())
+
+    def _chunks(self, tokens: _Tokens) -> tuple[Chunk, ...]:
+        context = self.spec.context
+        if context is not None:
+            context -= len(tokens.prefix) + len(tokens.suffix)
+        return chunk_spans(len(tokens.content), context)
+
+    def _sums(self, tokens: list[_Tokens], windows: list[_Window]) -> np.ndarray:
+        """Sums of the hidden states that each window contributes, shape=(windows, dimension)."""
+        shape = (len(windows), max(window.length for window in windows))
+        ids = np.full(shape, self._tokenizer.pad_token_id or 0, dtype=np.int64)
+        present = np.zeros(shape, dtype=np.int64)
+        counted = np.zeros(shape, dtype=bool)
+        for line, window in enumerate(windows):
+            of, chunk = tokens[window.row], window.chunk
+            ids[line, : window.length] = [*of.prefix, *of.content[chunk.start : chunk.stop], *of.suffix]
+            present[line, : window.length] = 1
+            first = len(of.prefix) + chunk.own_start - chunk.start
+            counted[line, first : first + chunk.weight] = of.counted[chunk.own_start : chunk.own_stop]
+        device = self._model.device
+        with torch.inference_mode():
+            states = self._model(
+                input_ids=torch.from_numpy(ids).to(device),
+                attention_mask=torch.from_numpy(present).to(device),
+            ).last_hidden_state
+            return masked_sum(states, torch.from_numpy(counted).to(device)).cpu().numpy()
+
+
+def _open(folder: Path, options: dict[str, Any]) -> tuple[Any, Any, torch.nn.Module]:
+    from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding, AutoTokenizer
+
+    with _quiet():
+        with _one_line(folder, "configuration"):
+            config = AutoConfig.from_pretrained(folder, **options)
+        if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+            raise SourceError(
+                folder, f"no tokenizer in this folder; expected one of {', '.join(TOKENIZER_FILES)}"
+            )
+        with _one_line(folder, "tokenizer"):
+            tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+        with _one_line(folder, "weights"):
+            halves = any(name.endswith("EncoderModel") for name in config.architectures or ())
+            family = AutoModelForTextEncoding if halves or config.is_encoder_decoder else AutoModel
+            model, report = family.from_pretrained(
+                folder,
+                config=config,
+                use_safetensors=True,
+                dtype=torch.float32,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+                **options,
+            )
+    misshapen = {key for key, *_ in report["mismatched_keys"] if not UNUSED.search(key)}
+    missing = {key for key in report["missing_keys"] if not UNUSED.search(key)} - misshapen
+    check_keys(folder, missing=sorted(missing), misshapen=sorted(misshapen))
+    return config, tokenizer, model
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return [find_weights(folder, preferred="model.safetensors")]
+    try:
+        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (ValueError, KeyError, AttributeError):
+        raise SourceError(index, "not an index of safetensors files") from None
+    absent = [name for name in names if not (folder / name).is_file()]
+    if absent:
+        raise SourceError(folder, f"{index.name} names files that are not here: {', '.join(absent)}")
+    return [folder / name for name in names]
+
+
+def _context(config: Any, tokenizer: Any) -> int | None:
+    limits = [tokenizer.model_max_length] if tokenizer.model_max_length < 10**9 else []
+    positions = getattr(config, "max_position_embeddings", None)
+    if positions:
+        offset = (config.pad_token_id or 0) + 1 if config.model_type in OFFSET_POSITIONS else 0
+        limits.append(positions - offset)
+    return min(limits, default=None)
+
+
+def _digest(folder: Path) -> str:
+    files = sorted(file for file in folder.iterdir() if file.suffix in DIGESTED)
+    lines = "\n".join(f"{file.name} {sha256_of(file)}" for file in files)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+@contextmanager
+def _one_line(folder: Path, part: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # transformers raises a different class for every cause
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if "trust_remote_code" in reason:
+            raise SourceError(
+                folder,
+                "the checkpoint brings its own Python code; read it, then allow it by --trust-remote-code",
+            ) from None
+        raise SourceError(
+            folder, f"transformers cannot open the {part}; is a file missing or damaged? ({reason[:200]})"
+        ) from None

@@ -1,0 +1,187 @@
+"""Vectors of token encoders: padded batches through a model, and one vector of the states that count."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from genoprot_datasets.errors import GenoProtError
+from genoprot_evaluate.batching import token_batches
+from genoprot_evaluate.pooling import masked_sum
+
+__all__ = [
+    "POOLINGS",
+    "States",
+    "check_layer",
+    "check_pooling",
+    "mean_states",
+    "pooled_readout",
+    "pooled_states",
+]
+
+POOLINGS = ("mean", "max", "cls")
+"""Mean or maximum of the states that count, or the state of the first token, a special one."""
+
+States = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""States, shape=(n, length, d), of token ids and a mask, both of shape=(n, length)."""
+
+
+def check_pooling(pooling: str, poolings: Sequence[str] = POOLINGS) -> str:
+    """Return the pooling when there is such a one.
+
+    Raises
+    ------
+    GenoProtError
+        If it is not among the poolings.
+    """
+    if pooling not in poolings:
+        raise GenoProtError(f"pooling {pooling!r} is not one of {', '.join(poolings)}")
+    return pooling
+
+
+def check_layer(layer: int | None, layers: int) -> int | None:
+    """Return the layer whose states are asked for; None for the last one.
+
+    Parameters
+    ----------
+    layer : int, optional
+        0 are the embeddings, 1 the states behind the first layer.
+    layers : int
+
+    Raises
+    ------
+    GenoProtError
+        If the model has no such layer.
+    """
+    if layer is not None and not 0 <= layer <= layers:
+        raise GenoProtError(f"layer {layer} is not one of 0 to {layers}")
+    return None if layer == layers else layer
+
+
+def pooled_readout(last: str, pooling: str, layer: int | None = None) -> str:
+    """What a run's record says of the readout.
+
+    Parameters
+    ----------
+    last : str
+        The readout by mean of the last layer.
+    pooling : str
+        One of `POOLINGS`.
+    layer : int, optional
+        From `check_layer`.
+
+    Examples
+    --------
+    >>> pooled_readout("mean over residues of the normalised last layer", "max", 7)
+    'maximum over residues of layer 7'
+    """
+    if layer is not None:
+        last = re.sub("the (normalised )?last layer", f"layer {layer}", last)
+    return {
+        "mean": last,
+        "max": last.replace("mean", "maximum", 1),
+        "cls": f"state of the first token, not the {last}",
+    }[pooling]
+
+
+def pooled_states(
+    states: States,
+    rows: Sequence[Sequence[int]],
+    *,
+    pad: int,
+    margins: tuple[int, int],
+    budget: int,
+    device: torch.device,
+    pooling: str = "mean",
+) -> np.ndarray:
+    """One vector for every row of tokens.
+
+    Parameters
+    ----------
+    states : callable
+        States, shape=(n, length, d), of token ids, shape=(n, length), dtype=int64, padded on the right, and
+        a mask of the same shape, dtype=bool, that is true where a token is.
+    rows : sequence of sequence of int
+        Token ids of each sequence, special tokens included.
+    pad : int
+        Token that fills up a batch.
+    margins : tuple of int
+        Special tokens before and behind the sequence, which do not count.
+    budget : int
+        Tokens of a batch, padding included.
+    device : torch.device
+    pooling : str
+        One of `POOLINGS`.
+
+    Returns
+    -------
+    ndarray, shape=(n, d), dtype=float32
+
+    Raises
+    ------
+    GenoProtError
+        If a row has no token that counts.
+
+    Examples
+    --------
+    >>> pooled_states(
+    ...     lambda ids, mask: ids[:, :, None].float(),
+    ...     [[0, 5, 7, 2], [0, 9, 2]],
+    ...     pad=1,
+    ...     margins=(1, 1),
+    ...     budget=100,
+    ...     device=torch.device("cpu"),
+    ... ).tolist()
+    [[6.0], [9.0]]
+    """
+    lengths = np.array([len(row) for row in rows])
+    before, behind = margins
+    if (lengths <= before + behind).any():
+        raise GenoProtError("an empty sequence has no embedding; leave it out")
+    vectors: list[np.ndarray | None] = [None] * len(rows)
+    for batch in token_batches(lengths, budget):
+        width = int(lengths[batch].max())
+        ids = np.full((len(batch), width), pad, dtype=np.int64)
+        for line, row in enumerate(batch):
+            ids[line, : lengths[row]] = rows[row]
+        ends = lengths[batch][:, None]
+        place = np.arange(width)
+        counted = torch.from_numpy((place >= before) & (place < ends - behind)).to(device)
+        with torch.inference_mode():
+            mask = torch.from_numpy(place < ends).to(device)
+            found = _pooled(states(torch.from_numpy(ids).to(device), mask), counted, pooling)
+        for row, vector in zip(batch, found.cpu().numpy()):
+            vectors[row] = vector
+    return np.stack(vectors)
+
+
+def mean_states(
+    states: States,
+    rows: Sequence[Sequence[int]],
+    *,
+    pad: int,
+    margins: tuple[int, int],
+    budget: int,
+    device: torch.device,
+) -> np.ndarray:
+    """Mean state of every row of tokens: `pooled_states` with the default pooling.
+
+    Examples
+    --------
+    >>> def states(ids, mask):
+    ...     return ids[:, :, None].float()
+    >>> mean_states(states, [[5, 7]], pad=1, margins=(0, 0), budget=9, device=torch.device("cpu")).item()
+    6.0
+    """
+    return pooled_states(states, rows, pad=pad, margins=margins, budget=budget, device=device)
+
+
+def _pooled(states: torch.Tensor, counted: torch.Tensor, pooling: str) -> torch.Tensor:
+    if pooling == "cls":
+        return states[:, 0].float()
+    if pooling == "max":
+        return states.float().masked_fill(~counted[:, :, None], -torch.inf).amax(dim=1)
+    return masked_sum(states, counted) / counted.sum(dim=1, keepdim=True)

@@ -1,0 +1,135 @@
+"""Encoders by name. A new one is a module beside this one and a line in `REGISTRY`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+
+from genoprot_datasets.errors import GenoProtError
+from genoprot_evaluate.encoders.base import Encoder, resolve_view
+
+__all__ = ["REGISTRY", "encoder_names", "load_encoder"]
+
+REGISTRY: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "kmer-4": ("genoprot_evaluate.encoders.kmer", "KmerFrequencies"),
+        "composition": ("genoprot_evaluate.encoders.kmer", "Composition"),
+        "dipeptide": ("genoprot_evaluate.encoders.kmer", "Dipeptides"),
+        "unirep-64": ("genoprot_evaluate.encoders.unirep", "UniRep64"),
+        "spliceai": ("genoprot_evaluate.encoders.spliceai", "SpliceAI"),
+        "proteinfer-ec": ("genoprot_evaluate.encoders.proteinfer", "ProteInferEC"),
+        "proteinfer-go": ("genoprot_evaluate.encoders.proteinfer", "ProteInferGO"),
+        "proteinfer-pfam": ("genoprot_evaluate.encoders.proteinfer", "ProteInferPfam"),
+        "esmc-300m": ("genoprot_evaluate.encoders.esmc", "EsmC300M"),
+        "esmc-600m": ("genoprot_evaluate.encoders.esmc", "EsmC600M"),
+        "lucaone-dna": ("genoprot_evaluate.encoders.lucaone", "LucaOneDna"),
+        "lucaone-protein": ("genoprot_evaluate.encoders.lucaone", "LucaOneProtein"),
+        "esm2-8m": ("genoprot_evaluate.encoders.esm2", "Esm2M8"),
+        "esm2-35m": ("genoprot_evaluate.encoders.esm2", "Esm2M35"),
+        "esm2-150m": ("genoprot_evaluate.encoders.esm2", "Esm2M150"),
+        "esm2-650m": ("genoprot_evaluate.encoders.esm2", "Esm2M650"),
+        "esm2-3b": ("genoprot_evaluate.encoders.esm2", "Esm2B3"),
+        "esm2-15b": ("genoprot_evaluate.encoders.esm2", "Esm2B15"),
+        "ntv2-50m": ("genoprot_evaluate.encoders.ntv2", "NTv2M50"),
+        "ntv2-100m": ("genoprot_evaluate.encoders.ntv2", "NTv2M100"),
+        "ntv2-250m": ("genoprot_evaluate.encoders.ntv2", "NTv2M250"),
+        "ntv2-500m": ("genoprot_evaluate.encoders.ntv2", "NTv2M500"),
+        "prott5": ("genoprot_evaluate.encoders.prott5", "ProtT5"),
+        "dnabert2": ("genoprot_evaluate.encoders.dnabert2", "DnaBert2"),
+        "hyena-160k": ("genoprot_evaluate.encoders.hyenadna", "Hyena160K"),
+        "hyena-450k": ("genoprot_evaluate.encoders.hyenadna", "Hyena450K"),
+        "hyena-1m": ("genoprot_evaluate.encoders.hyenadna", "Hyena1M"),
+        "caduceus-ps": ("genoprot_evaluate.encoders.caduceus", "CaduceusPs"),
+        "caduceus-ph": ("genoprot_evaluate.encoders.caduceus", "CaduceusPh"),
+        "evo": ("genoprot_evaluate.encoders.evo", "Evo"),
+        "evo2-7b": ("genoprot_evaluate.encoders.evo2", "Evo2"),
+    }
+)
+"""Module and class of each encoder, imported on first use.
+
+The class has the attribute `spec`; it is called without arguments when it needs no weights, and otherwise
+through ``load(weights, device)``.
+"""
+
+
+def encoder_names() -> tuple[str, ...]:
+    """Names of the built-in encoders.
+
+    Examples
+    --------
+    >>> encoder_names()[:2]
+    ('kmer-4', 'composition')
+    """
+    return tuple(REGISTRY)
+
+
+def load_encoder(
+    name: str | Path,
+    *,
+    weights: str | Path | None = None,
+    modality: str | None = None,
+    device: str | None = None,
+    batch_tokens: int | None = None,
+    trust_remote_code: bool = False,
+) -> Encoder:
+    """Load a built-in encoder by name, or a checkpoint folder of `transformers`.
+
+    Parameters
+    ----------
+    name : str or Path
+        A name of `encoder_names`, or a folder that holds ``config.json``.
+    weights : str or Path, optional
+        Folder or safetensors file with the weights of a built-in encoder.
+    modality : {"dna", "protein"}, optional
+        What a checkpoint folder reads; for a built-in encoder only a check.
+    device : str, optional
+        Device in torch's notation; the processor when left out.
+    batch_tokens : int, optional
+        Tokens per forward pass of a checkpoint folder.
+    trust_remote_code : bool
+        Whether Python code in a checkpoint folder may run.
+
+    Raises
+    ------
+    GenoProtError
+        If there is no such encoder, or the weights are missing, unwanted or unusable.
+
+    Examples
+    --------
+    >>> load_encoder("kmer-4").embed(["ACGTACGT"]).shape
+    (1, 256)
+    """
+    if str(name) in REGISTRY:
+        module, attribute = REGISTRY[str(name)]
+        family = getattr(import_module(module), attribute)
+        resolve_view(family.spec, modality)
+        if not family.spec.weights_needed:
+            if weights is not None:
+                raise GenoProtError(f"encoder {name} has no weights; leave out --weights")
+            return family()
+        if weights is None:
+            raise GenoProtError(
+                f"encoder {name} needs --weights, a folder or safetensors file ({family.spec.source})"
+            )
+        return family.load(weights, device)
+    folder = Path(name)
+    if not folder.is_dir():
+        kind = "no such folder" if os.sep in str(name) else "unknown"
+        raise GenoProtError(
+            f"encoder {str(name)!r}: {kind}; the built-in encoders are {', '.join(REGISTRY)}, "
+            "and any folder with config.json, a tokenizer and safetensors weights is one"
+        )
+    if weights is not None:
+        raise GenoProtError(f"encoder {name}: the folder itself holds the weights; leave out --weights")
+    from genoprot_evaluate.encoders.auto import AutoEncoder
+
+    return AutoEncoder.load(
+        folder,
+        modality=modality,
+        device=device,
+        batch_tokens=batch_tokens,
+        trust_remote_code=trust_remote_code,
+    )

@@ -1,0 +1,277 @@
+"""Embedding runs: what is written, resumed, refused, and left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genoprot_datasets.errors import GenoProtError
+from genoprot_datasets.published import PublishedDataset
+from genoprot_evaluate import cli
+from genoprot_evaluate.embed import embed
+from genoprot_evaluate.encoders import EncoderSpec, load_encoder
+from genoprot_evaluate.store import load_embeddings
+
+# An encoder of whole length, slow enough that a run can be killed between two shards.
+SLOW_RUN = """
+import sys, time
+import numpy as np
+from genoprot_evaluate.embed import embed
+from genoprot_evaluate.encoders import EncoderSpec
+
+class Slow:
+    spec = EncoderSpec("slow", modality="protein", dimension=2)
+    batch_tokens = 10**9
+
+    def embed(self, sequences):
+        time.sleep(float(sys.argv[3]))
+        return np.array([[len(s), s.count("A")] for s in sequences], dtype=np.float32)
+
+embed(Slow(), sys.argv[1], sys.argv[2])
+"""
+
+
+class Counter:
+    """Counts residues and its own calls; reads at most 50 residues at once."""
+
+    weights_digest = "none"
+
+    def __init__(self, name="counter", fail_on=""):
+        self.spec = EncoderSpec(name, modality="protein", dimension=2, context=50)
+        self.fail_on = fail_on
+        self.calls = 0
+
+    def embed(self, sequences):
+        self.calls += 1
+        if self.fail_on and any(s.startswith(self.fail_on) for s in sequences):
+            raise RuntimeError("stopped")
+        return np.array([[len(s), s.count("A")] for s in sequences], dtype=np.float32)
+
+
+def files_of(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_every_record_is_embedded_and_sorted(tiny_dataset, tmp_path):
+    out = embed("kmer-4", tiny_dataset, tmp_path / "kmer-4")
+    table = load_embeddings(out)
+    records = PublishedDataset.open(tiny_dataset).sequences(["accession", "dna"])
+    assert table.accessions == records["accession"].to_pylist()
+    assert np.array_equal(table.vectors, load_encoder("kmer-4").embed(records["dna"].to_pylist()))
+    assert table.run["view"] == "dna"
+    assert table.run["dataset"]["name"] == "tiny/geno-prot"
+    assert table.run["residues"] == sum(map(len, records["dna"].to_pylist()))
+    assert "seconds" not in json.dumps(table.run)
+
+
+def test_the_folder_loads_with_datasets(tiny_dataset, tmp_path):
+    import datasets
+
+    out = embed("composition", tiny_dataset, tmp_path / "composition")
+    loaded = datasets.load_dataset(str(out), cache_dir=str(tmp_path / "cache"))
+    assert loaded["train"].num_rows == 40
+    assert np.array_equal(load_embeddings(loaded).vectors, load_embeddings(out).vectors)
+
+
+def test_the_same_run_twice_gives_the_same_bytes(tiny_dataset, tmp_path):
+    for name in ("a", "b"):
+        embed("composition", tiny_dataset, tmp_path / name)
+    moved = shutil.copytree(tiny_dataset, tmp_path / "elsewhere")
+    embed("composition", moved, tmp_path / "c")
+    assert files_of(tmp_path / "a") == files_of(tmp_path / "b") == files_of(tmp_path / "c")
+
+
+def test_a_finished_run_is_not_repeated_and_another_one_is_not_replaced(tiny_dataset, tmp_path, capsys):
+    out = tmp_path / "out"
+    encoder = Counter()
+    embed(encoder, tiny_dataset, out)
+    calls, before = encoder.calls, files_of(out)
+    assert "40 sequences" in capsys.readouterr().out
+    embed(encoder, tiny_dataset, out)
+    assert encoder.calls == calls
+    assert files_of(out) == before
+    assert "nothing to do" in capsys.readouterr().out
+
+    other = Counter()
+    other.weights_digest = "other weights"
+    with pytest.raises(GenoProtError, match=r"another run of counter \(different weights\).*--overwrite"):
+        embed(other, tiny_dataset, out)
+    assert files_of(out) == before
+    embed(other, tiny_dataset, out, overwrite=True)
+    assert load_embeddings(out).run["weights"] == "other weights"
+
+
+def test_a_finished_run_that_was_damaged_later_is_repeated(tiny_dataset, tmp_path):
+    embed("composition", tiny_dataset, tmp_path)
+    before = files_of(tmp_path)
+    (path,) = tmp_path.glob("composition/*.parquet")
+    path.write_bytes(path.read_bytes()[:-9])
+    embed("composition", tiny_dataset, tmp_path)
+    assert files_of(tmp_path) == before
+
+
+def test_other_configurations_in_the_folder_stay(tiny_dataset, tmp_path):
+    embed("kmer-4", tiny_dataset, tmp_path)
+    before = files_of(tmp_path / "kmer-4")
+    embed("composition", tiny_dataset, tmp_path)
+    assert files_of(tmp_path / "kmer-4") == before
+    card = (tmp_path / "README.md").read_text()
+    assert "config_name: kmer-4" in card
+    assert "config_name: composition" in card
+
+
+def test_sequences_beyond_the_context_are_averaged_and_counted(tiny_dataset, tmp_path):
+    table = load_embeddings(embed(Counter(), tiny_dataset, tmp_path))
+    proteins = PublishedDataset.open(tiny_dataset).sequences(["protein"])["protein"].to_pylist()
+    longer = [len(protein) > 50 for protein in proteins]
+    assert table.run["chunked"] == sum(longer) > 0
+    assert table.run["pieces"] > len(proteins)
+    assert table.run["truncated"] == 0
+    lengths = table.vectors[:, 0]
+    assert all(lengths[row] == len(proteins[row]) for row in range(40) if not longer[row])
+    assert lengths.max() <= 50
+
+
+@pytest.mark.parametrize("left", ["whole", "truncated", "flipped", "without record"])
+def test_a_failed_run_leaves_no_final_name_and_goes_on_to_the_same_bytes(
+    sharded_dataset, tmp_path, capsys, left
+):
+    undisturbed = embed(Counter(), sharded_dataset, tmp_path / "undisturbed")
+    all_calls = Counter()
+    embed(all_calls, sharded_dataset, tmp_path / "again")
+    proteins = PublishedDataset.open(sharded_dataset).sequences(["protein"])["protein"].to_pylist()
+    out = tmp_path / "out"
+    with pytest.raises(RuntimeError, match="stopped"):
+        embed(Counter(fail_on=min(proteins, key=len)), sharded_dataset, out)
+    (staging,) = out.iterdir()
+    assert staging.name.startswith(".counter.")
+    vectors = staging / "00000.npy"
+    whole = vectors.read_bytes()
+    if left == "truncated":
+        vectors.write_bytes(whole[:-8])
+    elif left == "flipped":
+        vectors.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    elif left == "without record":
+        (staging / "00000.json").unlink()
+    capsys.readouterr()
+    resumed = Counter()
+    embed(resumed, sharded_dataset, out)
+    assert files_of(out) == files_of(undisturbed)
+    assert 0 < resumed.calls < all_calls.calls
+    captured = capsys.readouterr()
+    assert ("shard 0 is damaged" in captured.err) == (left in ("truncated", "flipped"))
+    assert "by an interrupted run" in captured.out
+
+
+def test_a_killed_run_goes_on_to_the_same_bytes(sharded_dataset, tmp_path):
+    script = tmp_path / "slow.py"
+    script.write_text(SLOW_RUN)
+
+    def start(out, pause):
+        return subprocess.Popen([sys.executable, str(script), str(sharded_dataset), str(out), str(pause)])
+
+    out = tmp_path / "out"
+    process = start(out, 0.5)
+    deadline = time.monotonic() + 60
+    while not list(out.glob(".slow.*/00000.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (out / "slow").exists()
+    assert list(out.glob(".slow.*/00000.json"))
+    assert start(out, 0).wait() == 0
+    assert start(tmp_path / "undisturbed", 0).wait() == 0
+    assert files_of(out) == files_of(tmp_path / "undisturbed")
+
+
+@pytest.mark.slow
+def test_one_two_and_three_processes_write_the_same_bytes(sharded_dataset, tmp_path):
+    arguments = ["--encoder", "composition", "--dataset", str(sharded_dataset)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    module = [sys.executable, "-m", "accelerate.commands.launch", "-m"]
+    several = [sys.executable, "-m", "torch.distributed.run", "--standalone", "-m"]
+    for count, launcher in ((1, module), (2, several), (3, several)):
+        if count > 1:
+            launcher = [*launcher[:-1], f"--nproc-per-node={count}", "-m"]
+        out = tmp_path / str(count)
+        command = [*launcher, "genoprot_evaluate.embed", *arguments, "--out", str(out)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("600 sequences") == 1
+    assert files_of(tmp_path / "1") == files_of(tmp_path / "2") == files_of(tmp_path / "3")
+
+
+def test_the_command_embeds_and_says_so(tiny_dataset, tmp_path, capsys):
+    out = tmp_path / "composition"
+    arguments = ["embed", "--encoder", "composition", "--dataset", str(tiny_dataset), "--out", str(out)]
+    assert cli.main(arguments) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("composition: 40 sequences, 3,519 residues, in ")
+    assert len(captured.out.splitlines()) == 1
+    assert captured.err == ""
+
+
+def test_progress_shows_rate_and_time_left_when_asked(tiny_dataset, tmp_path, capsys):
+    embed("kmer-4", tiny_dataset, tmp_path, progress=True)
+    bar = capsys.readouterr().err
+    assert "40 of 40 sequences" in bar
+    assert "residues/s" in bar
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"encoder": "esm-9"}, "encoder 'esm-9': unknown"),
+        ({"encoder": "unirep-64"}, "needs --weights"),
+        ({"modality": "dna"}, "composition reads protein, not dna"),
+        ({"dataset": "no-such-folder"}, "no such folder"),
+        ({"dtype": "float8"}, "dtype 'float8' is not one of auto, float32"),
+        ({"batch_tokens": 0}, "batch of 0 tokens"),
+    ],
+)
+def test_unusable_arguments_leave_nothing(tiny_dataset, tmp_path, changes, message):
+    given = {"encoder": "composition", "dataset": tiny_dataset, "out": tmp_path / "out", **changes}
+    with pytest.raises(GenoProtError, match=message):
+        embed(**given)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_stands_in_the_way_is_named(tiny_dataset, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(GenoProtError, match="file: exists and is not a folder"):
+        embed("composition", tiny_dataset, tmp_path / "file")
+    (tmp_path / "out" / "composition").mkdir(parents=True)
+    with pytest.raises(GenoProtError, match="composition: is no embedding run"):
+        embed("composition", tiny_dataset, tmp_path / "out")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_one_line(tiny_dataset, tmp_path, monkeypatch):
+    def refuse(path, vectors, allow_pickle):
+        with open("/dev/full", "wb", buffering=0) as handle:
+            handle.write(b"x")
+
+    monkeypatch.setattr(np, "save", refuse)
+    with pytest.raises(GenoProtError, match="No space left on device; finished shards are kept"):
+        embed("composition", tiny_dataset, tmp_path / "out")
+
+
+def test_a_vector_of_nan_names_its_record(tiny_dataset, tmp_path):
+    encoder = Counter()
+    encoder.embed = lambda sequences: np.full((len(sequences), 2), np.nan)
+    with pytest.raises(GenoProtError, match=r"encoder counter gave NaN or infinity for Q\d{5}"):
+        embed(encoder, tiny_dataset, tmp_path / "out")
+    assert not (tmp_path / "out" / "counter").exists()

@@ -1,0 +1,252 @@
+"""LucaOne against the vectors of both of its official implementations."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+import torch
+from golden_sets import (
+    PLACES,
+    TOLERANCE,
+    assert_conforms,
+    assert_half_precision,
+    difference,
+    golden_folder,
+    tensors,
+    write_checkpoint,
+    write_shards,
+)
+from torch.nn import functional
+
+from genoprot_datasets.errors import GenoProtError, SourceError
+from genoprot_evaluate.encoders import load_encoder
+from genoprot_evaluate.encoders.lucaone import (
+    LucaOne,
+    LucaOneDna,
+    LucaOneNetwork,
+    LucaOneProtein,
+    LucaOneSizes,
+)
+
+CASE = "d64_h4_l3"
+VIEWS = {"gene": LucaOneDna, "prot": LucaOneProtein}
+OPTIONS = {
+    "hidden_size": 80,
+    "num_attention_heads": 10,
+    "no_position_embeddings": False,
+    "max_position_embeddings": 50,
+    "use_embed_layer_norm": True,
+    "embed_scale": 1.5,
+}
+
+
+@pytest.fixture(params=PLACES)
+def golden(request):
+    return golden_folder(request, "lucaone")
+
+
+@pytest.fixture
+def about(golden):
+    return json.loads((golden / "meta.json").read_text(encoding="utf-8"))[CASE]
+
+
+@pytest.fixture
+def weights(golden):
+    return tensors(golden / f"{CASE}.hf_layout.weights.safetensors")
+
+
+@pytest.fixture
+def outputs(golden):
+    return tensors(golden / f"{CASE}.io.safetensors")
+
+
+def original(weights):
+    """The original names of weights named as in transformers."""
+    renamed = {}
+    for key, tensor in weights.items():
+        name = key.removeprefix("lucaone.embeddings.").removeprefix("lucaone.encoder.")
+        renamed["lm_head.weight" if name == "lm_head.decoder.weight" else name] = tensor
+    return renamed
+
+
+def assert_golden(folder, about, outputs):
+    for number, (kind, sequence) in enumerate(about["sequences"]):
+        encoder = VIEWS[kind].load(folder, "cpu")
+        ids, kinds = outputs[f"in.ids.{number}"], outputs[f"in.type.{number}"]
+        states = encoder.model(ids, kinds, ids != 0)
+        assert difference(states, outputs[f"last_hidden.{number}"]) <= TOLERANCE
+        mean, first = outputs[f"mean_no_special.{number}"], outputs[f"cls.{number}"]
+        assert difference(encoder.embed([sequence])[0], mean) <= TOLERANCE
+        by_first = VIEWS[kind].load(folder, "cpu", pooling="cls")
+        assert difference(by_first.embed([sequence, "M"])[0], first) <= TOLERANCE
+        by_maximum = VIEWS[kind].load(folder, "cpu", pooling="max")
+        assert difference(by_maximum.embed([sequence, "M"])[0], states[0, 1:-1].amax(dim=0)) <= TOLERANCE
+
+
+def test_names_of_transformers(weights, about, outputs, tmp_path):
+    assert_golden(write_checkpoint(tmp_path / "hf", weights, about["config"]), about, outputs)
+    assert_golden(write_shards(tmp_path / "shards", weights), about, outputs)
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_original_names(weights, about, outputs, prefix, tmp_path):
+    renamed = {prefix + key: tensor for key, tensor in original(weights).items()}
+    assert_golden(write_checkpoint(tmp_path, renamed), about, outputs)
+
+
+def test_original_file(shared, about, outputs, tmp_path):
+    folder = shared / "golden" / "lucaone"
+    assert_golden(folder / f"{CASE}.original_layout.weights.safetensors", about, outputs)
+    full = tensors(folder / f"{CASE}.io.safetensors")
+    encoder = LucaOneDna.load(folder / f"{CASE}.original_layout.weights.safetensors", "cpu")
+    for number in range(len(about["sequences"])):
+        ids = full[f"in.ids.{number}"]
+        states = encoder.model(ids, full[f"in.type.{number}"], ids != 0)
+        assert difference(states, full[f"lucaoneapp_original.last_hidden.{number}"]) <= TOLERANCE
+
+
+def test_earlier_layers(shared, weights, about, tmp_path):
+    outputs = tensors(shared / "golden" / "lucaone" / f"{CASE}.io.safetensors")
+    folder = write_checkpoint(tmp_path, weights, about["config"])
+    for layer in range(about["config"]["num_hidden_layers"] + 1):
+        encoder = LucaOneDna.load(folder, "cpu", layer=layer)
+        for number in range(len(about["sequences"])):
+            ids = outputs[f"in.ids.{number}"]
+            states = encoder.model(ids, outputs[f"in.type.{number}"], ids != 0)
+            assert difference(states, outputs[f"hidden_states.{number}.{layer}"]) <= TOLERANCE
+    with pytest.raises(GenoProtError, match="layer -1 is not one of 0 to 3"):
+        LucaOneDna.load(folder, "cpu", layer=-1)
+
+
+def test_padded_batch_of_both_kinds(weights, about, outputs, tmp_path):
+    encoder = LucaOneDna.load(write_checkpoint(tmp_path, weights, about["config"]), "cpu")
+    mask = outputs["in.mask.batch"].bool()
+    states = encoder.model(outputs["in.ids.batch"], outputs["in.type.batch"], mask)
+    assert difference(states[mask], outputs["last_hidden.batch"][mask]) <= TOLERANCE
+
+
+def test_tokens(golden, weights, tmp_path):
+    cases = json.loads((golden / "tokenizer_cases.json").read_text(encoding="utf-8"))["cases"]
+    folder = write_checkpoint(tmp_path, weights)
+    readers = {kind: family.load(folder, "cpu") for kind, family in VIEWS.items()}
+    for text, expected in cases.items():
+        kind, _, sequence = text.partition(":")
+        assert readers[kind].tokenize(sequence) == expected["input_ids"], text
+
+
+def test_views(weights, about, tmp_path):
+    folder = write_checkpoint(tmp_path, weights, about["config"])
+    dna = load_encoder("lucaone-dna", weights=folder, modality="dna")
+    protein = load_encoder("lucaone-protein", weights=folder)
+    assert (dna.spec.modality, protein.spec.modality) == ("dna", "protein")
+    assert dna.spec.dimension == protein.spec.dimension == about["config"]["hidden_size"]
+    assert difference(dna.embed(["ACGACC"]), protein.embed(["ACGACC"])) > 1e-3
+    assert difference(dna.embed(["ACGURY"]), dna.embed(["acgtnn"])) == 0.0
+    with pytest.raises(GenoProtError, match="lucaone-dna reads dna, not protein"):
+        load_encoder("lucaone-dna", weights=folder, modality="protein")
+
+
+def test_conforms(weights, about, tmp_path):
+    folder = write_checkpoint(tmp_path, weights, about["config"])
+    assert_conforms(LucaOneDna.load(folder, "cpu"), ["ACGTNRYACG", "G", "TTGACA" * 30, "ACG"])
+    assert_conforms(LucaOneProtein.load(folder, "cpu"), ["MKTAYIAK", "W", "MXBUZOJ*-", "ACDEFGHIKL" * 15])
+    assert_half_precision(LucaOneDna.load(folder, "cpu"), ["ACGTNRYACG", "TTGACA" * 30])
+    with pytest.raises(GenoProtError, match="empty sequence"):
+        LucaOneDna.load(folder, "cpu").embed(["A", ""])
+    with pytest.raises(GenoProtError, match="pooling 'median' is not one of mean, max, cls"):
+        LucaOneDna.load(folder, "cpu", pooling="median")
+
+
+def plain_states(network: LucaOneNetwork, ids: torch.Tensor, kind: int) -> torch.Tensor:
+    """States of one sequence by the definition, one head at a time."""
+    sizes, of = network.sizes, network.embeddings
+    states = sizes.scale * of.embed_tokens.weight[ids] + sizes.scale * of.embed_type.weight[kind]
+    states = of.embed_layer_norm(states + sizes.scale * of.embed_pos.weight[: len(ids)])
+    width = sizes.width // sizes.heads
+    turns = torch.arange(len(ids))[:, None] / 10_000 ** (torch.arange(0, width, 2) / width)
+    for layer in network.encoder.layers:
+        inner, attended = layer.pre_layer_norm(states), []
+        for head in range(sizes.heads):
+            part = slice(head * width, (head + 1) * width)
+            q, k, v = (
+                getattr(layer.self_attn, f"{name}_proj")(inner)[:, part].double() for name in ("q", "k", "v")
+            )
+            q, k = (torch.complex(*turned.chunk(2, dim=1)) * torch.exp(1j * turns) for turned in (q, k))
+            scores = (q @ k.conj().T).real / math.sqrt(width)
+            attended.append(scores.softmax(dim=1) @ v)
+        states = states + layer.self_attn.out_proj(torch.cat(attended, dim=1).float())
+        inner = layer.fc1(layer.post_layer_norm(states))
+        states = states + layer.fc2(functional.gelu(inner))
+    return states
+
+
+@pytest.fixture
+def with_options():
+    """A network with position embeddings, normalised and scaled embeddings, and no last normalisation."""
+    torch.manual_seed(0)
+    sizes = LucaOneSizes(
+        39, 80, 2, 10, 160, positions=50, input_norm=True, output_norm=False, scale=OPTIONS["embed_scale"]
+    )
+    return LucaOneNetwork(sizes).requires_grad_(False)
+
+
+def named(network, prefix="lucaone."):
+    return {prefix + key: tensor for key, tensor in network.state_dict().items()}
+
+
+def test_options(with_options, tmp_path):
+    config = OPTIONS | {"use_last_layer_norm": False}
+    encoder = LucaOneProtein.load(write_checkpoint(tmp_path, named(with_options), config), "cpu")
+    assert encoder.model.sizes == with_options.sizes
+    assert encoder.spec.context == 48
+    sequence = "MKTAYIAKQRQISF"
+    expected = plain_states(with_options, torch.tensor(encoder.tokenize(sequence)), kind=1)
+    assert difference(encoder.embed([sequence, "M"])[0], expected[1:-1].mean(dim=0)) <= TOLERANCE
+    with pytest.raises(GenoProtError, match="positions for 48 letters"):
+        encoder.embed(["M" * 49])
+
+
+def test_options_are_taken_from_the_weights_where_nothing_states_them(with_options, tmp_path):
+    frequencies = {f"layers.{n}.self_attn.rot_emb.inv_freq": torch.ones(4) for n in range(2)}
+    weights = original(named(with_options)) | frequencies
+    weights |= {"last_layer_norm.weight": torch.ones(80), "last_layer_norm.bias": torch.zeros(80)}
+    sizes = LucaOneDna.load(write_checkpoint(tmp_path, weights), "cpu").model.sizes
+    assert sizes == LucaOneSizes(39, 80, 2, 10, 160, positions=50, input_norm=True)
+
+
+def test_weights_that_do_not_fit(weights, about, tmp_path):
+    key, config = "lucaone.encoder.layers.1.fc1.bias", about["config"]
+    faults = {
+        f"missing {key}": {name: tensor for name, tensor in weights.items() if name != key},
+        "unexpected lucaone.pooler.weight": weights | {"lucaone.pooler.weight": torch.zeros(1)},
+        "of another shape .*fc1.bias \\[255\\]": weights | {key: torch.zeros(255)},
+        "missing embed_tokens.weight": {"bert.weight": torch.zeros(1)},
+        "missing lucaone.encoder.last_layer_norm.bias, .*weight": {
+            name: tensor for name, tensor in weights.items() if "last_layer_norm" not in name
+        },
+        "missing lucaone.embeddings.embed_type.weight": {
+            name: tensor for name, tensor in weights.items() if "embed_type" not in name
+        },
+    }
+    for number, (message, faulty) in enumerate(faults.items()):
+        with pytest.raises(SourceError, match=message):
+            LucaOneDna.load(write_checkpoint(tmp_path / str(number), faulty, config), "cpu")
+    positions = weights | {"lucaone.embeddings.embed_pos.weight": torch.zeros(9, 64)}
+    off = write_checkpoint(tmp_path / "off", positions, config | {"no_position_embeddings": True})
+    with pytest.raises(SourceError, match="unexpected lucaone.embeddings.embed_pos.weight"):
+        LucaOneDna.load(off, "cpu")
+    on = write_checkpoint(tmp_path / "on", weights, config | {"no_position_embeddings": False})
+    with pytest.raises(SourceError, match="missing lucaone.embeddings.embed_pos.weight"):
+        LucaOneDna.load(on, "cpu")
+
+
+def test_released_size():
+    sizes = LucaOneSizes(39, 2_560, 20, 40, 10_240)
+    with torch.device("meta"):
+        network = LucaOneNetwork(sizes)
+    counted = sum(parameter.numel() for parameter in network.parameters())
+    for family in LucaOne.__subclasses__():
+        assert family.spec.parameters == counted
+        assert family.spec.dimension == sizes.width

@@ -1,0 +1,264 @@
+"""Embeddings on disk: shards, finished runs, and what is refused when they are read."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genoprot_datasets.errors import GenoProtError, SourceError
+from genoprot_evaluate.store import (
+    EmbeddingTable,
+    Staging,
+    commit_run,
+    finished_run,
+    load_embeddings,
+    plan_shards,
+    run_configs,
+    run_key,
+    runs,
+)
+
+ACCESSIONS = [f"P{number:04d}" for number in range(10)]
+
+
+def vectors_of(rows, width=3):
+    return np.random.default_rng(0).standard_normal((rows, width)).astype(np.float32)
+
+
+def write_run(out, name="mine", vectors=None, records=4):
+    """A finished run of `ACCESSIONS`, through the same steps as `embed`."""
+    vectors = vectors_of(len(ACCESSIONS)) if vectors is None else vectors
+    staging = Staging(out / f".{name}.partial")
+    shards = plan_shards(np.arange(len(ACCESSIONS)) % 7, records=records)
+    for index, positions in enumerate(shards):
+        staging.write(index, vectors[positions], chunked=0, pieces=len(positions))
+    record = {
+        "schema_version": 1,
+        "key": run_key({"name": name}),
+        "view": "protein",
+        "dataset": {"name": "tiny/geno-prot", "fingerprint": "0"},
+        "encoder": {"readout": "mean", "licence": ""},
+    }
+    return commit_run(out, name, record, ACCESSIONS, shards, staging)
+
+
+def write_parquet(folder, name="a.parquet", accessions=("P1", "P2"), vectors=None, kind=None):
+    vectors = [[1.0, 2.0], [3.0, 4.0]] if vectors is None else vectors
+    folder.mkdir(parents=True, exist_ok=True)
+    column = pa.array(vectors, kind or pa.list_(pa.float32()))
+    pq.write_table(pa.table({"accession": list(accessions), "embedding": column}), folder / name)
+    return folder / name
+
+
+@given(st.lists(st.integers(1, 500), min_size=1, max_size=80), st.integers(1, 9), st.integers(1, 900))
+def test_shards_hold_every_record_once_within_their_bounds(lengths, records, residues):
+    shards = plan_shards(np.array(lengths), records=records, residues=residues)
+    assert sorted(np.concatenate(shards)) == list(range(len(lengths)))
+    for shard in shards:
+        assert len(shard) <= records
+        assert sum(lengths[position] for position in shard) <= residues or len(shard) == 1
+    order = [lengths[position] for shard in shards for position in shard]
+    assert order == sorted(order, reverse=True)
+
+
+def test_a_shard_counts_only_when_it_is_whole(tmp_path):
+    staging = Staging(tmp_path / "staging")
+    vectors = vectors_of(4)
+    staging.write(2, vectors, chunked=1, pieces=9)
+    shard = staging.find(2)
+    assert (shard.chunked, shard.pieces) == (1, 9)
+    assert np.array_equal(staging.vectors(2), vectors)
+    assert staging.find(1) is None
+    assert not staging.exists(1)
+    path = tmp_path / "staging" / "00002.npy"
+    whole = path.read_bytes()
+    for damage in (whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1]), b""):
+        path.write_bytes(damage)
+        assert staging.find(2) is None
+        assert staging.exists(2)
+    path.unlink()
+    assert staging.find(2) is None
+    path.write_bytes(whole)
+    assert staging.find(2) == shard
+    (tmp_path / "staging" / "00002.json").write_text("{")
+    assert staging.find(2) is None
+
+
+def test_a_finished_run_is_read_back_bit_by_bit(tmp_path):
+    vectors = vectors_of(len(ACCESSIONS))
+    folder = write_run(tmp_path / "out", vectors=vectors)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["README.md", "mine"]
+    for source in (tmp_path / "out", str(folder)):
+        table = load_embeddings(source)
+        assert (table.name, table.dimension, len(table)) == ("mine", 3, 10)
+        assert table.accessions == ACCESSIONS
+        assert np.array_equal(table.vectors, vectors)
+        assert table.run["rows"] == 10
+    assert load_embeddings(table) is table
+
+
+def test_many_rows_go_to_several_files_of_the_same_content(tmp_path, monkeypatch):
+    write_run(tmp_path / "one")
+    monkeypatch.setattr(runs, "FILE_VALUES", 12)
+    folder = write_run(tmp_path / "three")
+    assert [path.name for path in sorted(folder.glob("*.parquet"))] == [
+        f"train-{number:05d}-of-00003.parquet" for number in range(3)
+    ]
+    one, three = load_embeddings(tmp_path / "one"), load_embeddings(tmp_path / "three")
+    assert np.array_equal(one.vectors, three.vectors)
+    assert one.accessions == three.accessions
+
+
+def test_several_configurations_live_in_one_folder(tmp_path):
+    write_run(tmp_path, "b")
+    write_run(tmp_path, "a", vectors=vectors_of(10, width=5))
+    assert run_configs(tmp_path) == ("a", "b")
+    card = (tmp_path / "README.md").read_text()
+    assert "config_name: a" in card
+    assert "path: b/*.parquet" in card
+    assert load_embeddings(tmp_path, "a").dimension == 5
+    with pytest.raises(SourceError, match="several configurations, name one: a, b"):
+        load_embeddings(tmp_path)
+    with pytest.raises(SourceError, match="no configuration 'c'; it has a, b"):
+        load_embeddings(tmp_path, "c")
+
+
+def test_the_folder_loads_with_datasets(tmp_path):
+    import datasets
+
+    write_run(tmp_path / "out", "a")
+    write_run(tmp_path / "out", "b", vectors=vectors_of(10, width=5))
+    loaded = datasets.load_dataset(str(tmp_path / "out"), "b", cache_dir=str(tmp_path / "cache"))
+    assert loaded["train"].column_names == ["accession", "embedding"]
+    expected = load_embeddings(tmp_path / "out", "b")
+    for source in (loaded, loaded["train"]):
+        assert np.array_equal(load_embeddings(source).vectors, expected.vectors)
+
+
+def test_other_sources_give_the_same_table(tmp_path):
+    vectors = vectors_of(3)
+    accessions = ["P2", "P0", "P1"]
+    folder = write_parquet(tmp_path, accessions=accessions, vectors=vectors.tolist()).parent
+    sources = [
+        dict(zip(accessions, vectors)),
+        {a: v.astype(np.float64).tolist() for a, v in zip(accessions, vectors)},
+        (np.array(accessions), vectors.astype(np.float64)),
+        folder,
+    ]
+    for source in sources:
+        table = load_embeddings(source, name="x")
+        assert table.name == "x"
+        assert table.accessions == ["P0", "P1", "P2"]
+        assert table.vectors.dtype == np.float32
+        np.testing.assert_array_equal(table.vectors, vectors[[1, 2, 0]])
+
+
+def test_rows_find_accessions_and_name_those_that_lack():
+    table = load_embeddings({"P1": [1.0], "P3": [3.0], "P2": [2.0]}, name="mine")
+    rows = table.rows(["P3", "P1", "P3"])
+    assert rows.dtype == np.int64
+    assert table.vectors[rows].ravel().tolist() == [3, 1, 3]
+    assert table.rows([]).shape == (0,)
+    with pytest.raises(GenoProtError, match=r"'mine' lack 4 of .* \(P5, P6, P7, \.\.\.\)"):
+        table.rows(["P1", "P8", "P7", "P6", "P5", "P5"])
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({}, "no rows"),
+        ({"P1": [1.0, 2.0], "P2": [1.0]}, "embedding of P2 has width 1, that of P1 has 2"),
+        ({"P1": ["a"]}, "not numbers"),
+        ({"P1": [np.nan], "P2": [1.0]}, r"NaN or infinity in the vectors of 1 accessions \(P1\)"),
+        ({"P1": [1e300]}, "NaN or infinity"),
+        ((["P1"], np.zeros((2, 3))), r"1 accessions and a matrix of shape \(2, 3\)"),
+        ((["P1", "P2"], np.zeros(2)), "a matrix of shape"),
+        ((["P1", "P1"], np.zeros((2, 3))), r"1 accessions come more than once \(P1\)"),
+        ((["P1"], np.zeros((1, 0))), "a matrix of shape"),
+        (7, "embeddings of type int"),
+        ("no/such/folder", "no such folder"),
+    ],
+)
+def test_unusable_sources_are_named(source, message):
+    with np.errstate(over="ignore"), pytest.raises(GenoProtError, match=message) as error:
+        load_embeddings(source)
+    assert "\n" not in str(error.value)
+
+
+def test_a_hub_id_without_network_is_one_line():
+    with pytest.raises(GenoProtError, match="embeddings 'me/mine': no such folder here, and the Hub"):
+        load_embeddings("me/mine")
+
+
+def test_unusable_folders_are_named(tmp_path):
+    with pytest.raises(SourceError, match="no Parquet file in it"):
+        load_embeddings(tmp_path)
+    (tmp_path / ".mine.0123.partial").mkdir()
+    with pytest.raises(SourceError, match="the run is not finished"):
+        load_embeddings(tmp_path)
+    (tmp_path / "junk.parquet").write_bytes(b"PAR1")
+    with pytest.raises(SourceError, match="junk.parquet: not a readable Parquet file"):
+        load_embeddings(tmp_path)
+
+
+def test_unusable_columns_are_named(tmp_path):
+    pq.write_table(pa.table({"id": ["P1"], "embedding": [[1.0]]}), tmp_path / "a.parquet")
+    with pytest.raises(SourceError, match="no column accession; it has id, embedding"):
+        load_embeddings(tmp_path)
+    cases = [
+        ([1.0, 2.0], pa.float32(), "float, not a list of numbers"),
+        ([["a"], ["b"]], pa.list_(pa.string()), "not a list of numbers"),
+        ([[1.0], None], pa.list_(pa.float32()), "record P2: no vector"),
+        ([[1.0], [1.0, 2.0]], pa.list_(pa.float32()), "record P2: a vector of width 2, but 1 before it"),
+        ([[1.0], [None]], pa.list_(pa.float32()), r"NaN or infinity in the vectors of 1 accessions \(P2\)"),
+        ([[], []], pa.list_(pa.float32()), "a matrix of shape"),
+    ]
+    for vectors, kind, message in cases:
+        write_parquet(tmp_path, vectors=vectors, kind=kind)
+        with pytest.raises(SourceError, match=message):
+            load_embeddings(tmp_path)
+    write_parquet(tmp_path, accessions=[], vectors=[])
+    with pytest.raises(SourceError, match="no rows"):
+        load_embeddings(tmp_path)
+
+
+def test_files_that_differ_are_named(tmp_path):
+    write_parquet(tmp_path, "a.parquet")
+    write_parquet(tmp_path, "b.parquet", accessions=["P3"], vectors=[[1.0, 2.0, 3.0]])
+    with pytest.raises(SourceError, match=r"b\.parquet: vectors of width 3, but 2 in a\.parquet"):
+        load_embeddings(tmp_path)
+    write_parquet(tmp_path, "b.parquet", accessions=["P1"], vectors=[[1.0, 2.0]])
+    with pytest.raises(SourceError, match="more than once"):
+        load_embeddings(tmp_path)
+
+
+def test_a_finished_run_that_was_damaged_later_is_named(tmp_path):
+    folder = write_run(tmp_path)
+    (path,) = folder.glob("*.parquet")
+    whole = bytearray(path.read_bytes())
+    whole[50] ^= 1
+    path.write_bytes(whole)
+    with pytest.raises(SourceError, match=f"{path.name}: damaged"):
+        load_embeddings(tmp_path)
+    path.unlink()
+    with pytest.raises(SourceError, match=r"not found, though run\.json lists it"):
+        load_embeddings(tmp_path)
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**record, "schema_version": 99}))
+    with pytest.raises(SourceError, match="schema version 99; this version reads 1"):
+        finished_run(folder)
+    (folder / "run.json").write_text("[")
+    with pytest.raises(SourceError, match="not the record of a run"):
+        load_embeddings(tmp_path)
+
+
+def test_an_embedding_table_is_not_compared_by_its_matrix():
+    table = EmbeddingTable("x", ["P1"], np.zeros((1, 2), np.float32))
+    assert table == table
+    assert table != EmbeddingTable("x", ["P1"], np.zeros((1, 2), np.float32))
