@@ -35,15 +35,35 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
             "write a synthetic proteome in the sources' native formats",
             "genoprot synthesize --genes 600 --seed 0 --out sources/",
         ),
+        "train-ner": (
+            "genoprot_datasets.ner",
+            "train a recogniser of anatomical sites",
+            "genoprot train-ner --corpus bionlp13cg/ --out models/anatomy-ner",
+        ),
         "build": (
             "genoprot_datasets.build",
             "build the dataset folder from sources",
             "genoprot build --sources sources/ --out llnl/geno-prot",
         ),
+        "audit": (
+            "genoprot_datasets.audit.command",
+            "look for leakage, imbalance and shortcuts in a dataset",
+            "genoprot audit llnl/geno-prot",
+        ),
         "encoders": (
             "genoprot_evaluate.encoders.command",
             "list the encoders",
             "genoprot encoders",
+        ),
+        "check-encoder": (
+            "genoprot_evaluate.conformance.command",
+            "try what every encoder has to do",
+            "genoprot check-encoder kmer-4",
+        ),
+        "cards": (
+            "genoprot_evaluate.model_cards",
+            "write a model card for every encoder",
+            "genoprot cards --check",
         ),
         "embed": (
             "genoprot_evaluate.embed",
@@ -72,17 +92,23 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
 
 def _parser(requested: str | None) -> argparse.ArgumentParser:
     """Parser of all subcommands; only the requested one's module is imported."""
+    listing = "\n".join(f"  {name:<16}{summary}" for name, (_, summary, _) in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="genoprot",
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=26),
+        usage="genoprot COMMAND ...",
+        add_help=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Asks encoders of DNA and protein sequences nine questions about gene products.",
-        epilog="genoprot COMMAND --help tells about one command.",
+        epilog=f"commands:\n{listing}\n\ngenoprot COMMAND --help tells about one command.",
     )
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
+    subparsers = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, help=argparse.SUPPRESS
+    )
     for name, (module, summary, example) in COMMANDS.items():
         subparser = subparsers.add_parser(
             name,
-            help=summary,
+            prog=f"genoprot {name}",
             description=summary[0].upper() + summary[1:] + ".",
             epilog=f"example: {example}",
         )

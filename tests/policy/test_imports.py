@@ -30,8 +30,8 @@ FLOORS = {
         {"build", "audit"},
     ),
     "genoprot_evaluate": (
-        {"batching", "chunking", "pooling", "ensembles", "statistics", "results", "metric"},
-        {"encoders", "store", "heads", "tables"},
+        {"batching", "chunking", "pooling", "ensembles", "statistics", "results", "metric", "bootstrap"},
+        {"encoders", "store", "heads", "ranking", "comparison", "tables"},
         {"embed", "baselines"},
         {"evaluation", "report", "conformance", "model_cards"},
         {"demo"},

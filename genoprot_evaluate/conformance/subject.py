@@ -1,0 +1,90 @@
+"""The encoder that is checked, and the sequences that it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from genoprot_datasets.seeding import generator
+from genoprot_evaluate.encoders.base import Encoder, EncoderSpec
+
+__all__ = ["AMBIGUOUS", "FOREIGN", "LONGEST", "TOLERANCE", "Subject", "deviation"]
+
+TOLERANCE = 2e-5
+"""Largest difference that batches may make, as a share of the largest absolute value of the vectors."""
+
+LONGEST = 5_000
+"""Letters of the longest sequence that is tried."""
+
+AMBIGUOUS = {"dna": "NRYSWKMBDHV", "protein": "BZXUOJ"}
+"""IUPAC letters that stand for several bases or residues, or for a rare residue."""
+
+FOREIGN = {"dna": "U*-", "protein": "*-"}
+"""Letters that are no part of a record, but of files that people have."""
+
+_LETTERS = {"dna": "ACGT", "protein": "ACDEFGHIKLMNPQRSTVWY"}
+_MIXED_LENGTHS = (61, 40, 33, 24, 17, 9, 5)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The encoder that is checked.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    view : {"dna", "protein"}
+        What it is given.
+    tolerance : float
+        As `TOLERANCE`.
+    longest : int
+        Most letters of a sequence that it is given.
+    """
+
+    encoder: Encoder
+    view: str
+    tolerance: float = TOLERANCE
+    longest: int = LONGEST
+
+    @property
+    def spec(self) -> EncoderSpec:
+        """Facts about the encoder."""
+        return self.encoder.spec
+
+    @property
+    def splits_itself(self) -> bool:
+        """Whether the encoder, not the engine, splits long sequences."""
+        return hasattr(self.encoder, "window_counts")
+
+    def text(self, length: int, label: str = "") -> str:
+        """Random letters, the same for the same arguments."""
+        rng = generator(0, "conformance", self.view, str(length), label)
+        return "".join(rng.choice(list(_LETTERS[self.view]), size=length))
+
+    def sequence(self, length: int, label: str = "") -> str:
+        """Random letters, as many as asked for or as the context holds."""
+        context = None if self.splits_itself else self.spec.context
+        return self.text(min(length, context or length), label)
+
+    def mixed(self) -> list[str]:
+        """Sequences of different lengths, longest first."""
+        return [self.sequence(length) for length in _MIXED_LENGTHS]
+
+    def embed(self, sequences: Sequence[str]) -> np.ndarray:
+        """What the encoder gives for a fresh list of the sequences, as an array."""
+        return np.asarray(self.encoder.embed(list(sequences)))
+
+
+def deviation(found: np.ndarray, expected: np.ndarray) -> float:
+    """Largest difference of two arrays as a share of their largest absolute value.
+
+    Examples
+    --------
+    >>> deviation(np.array([4.0, 1.0]), np.array([4.0, 0.0]))
+    0.25
+    """
+    found, expected = found.astype(np.float64), expected.astype(np.float64)
+    scale = max(np.abs(found).max(initial=0.0), np.abs(expected).max(initial=0.0))
+    return float(np.abs(found - expected).max(initial=0.0) / scale) if scale else 0.0

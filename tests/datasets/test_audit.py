@@ -1,0 +1,267 @@
+"""The audit of a published folder."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genoprot_datasets.audit import audit, command
+from genoprot_datasets.audit.examples import Examples
+from genoprot_datasets.audit.folds import compare_folds
+from genoprot_datasets.audit.leakage import identical_across, near_identical, repeated_within
+from genoprot_datasets.audit.shortcuts import (
+    auroc,
+    degree_balance,
+    held_out_degree_accuracy,
+    length_aurocs,
+    threshold_rule_accuracy,
+)
+from genoprot_datasets.errors import GenoProtError
+from genoprot_datasets.identity import pair_identities
+from genoprot_datasets.published import split_path
+
+RESIDUES = list("ACDEFGHIKLMNPQRSTVWY")
+
+
+@pytest.fixture
+def folder(synthetic_dataset, tmp_path) -> Path:
+    shutil.copytree(synthetic_dataset, tmp_path / "llnl" / "geno-prot")
+    return tmp_path / "llnl" / "geno-prot"
+
+
+def spoil(path: Path, column: str, row: int, value) -> None:
+    """Change one value of a Parquet file; a function is given the whole column."""
+    table = pq.read_table(path)
+    values = table[column].to_pylist()
+    values[row] = value(values) if callable(value) else value
+    index = table.schema.get_field_index(column)
+    pq.write_table(
+        table.set_column(
+            index, table.schema.field(column), pa.array(values, table.schema.field(column).type)
+        ),
+        path,
+    )
+
+
+def broken(report) -> set[str]:
+    return {check["name"] for check in report["checks"] if not check["passed"]}
+
+
+def test_built_folder_is_green(synthetic_dataset):
+    report = audit(synthetic_dataset)
+    assert broken(report) == set()
+    assert report["green"]
+    manifest = json.loads((synthetic_dataset / "MANIFEST.json").read_text())
+    assert list(report["tasks"]) == list(manifest["tasks"])
+    for task, row in report["tasks"].items():
+        assert 0.0 <= row["annotation_count_accuracy"] <= 1.0
+        assert ("degree" in row) == (task != "melanoma")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "rule"),
+    [
+        ("label", lambda labels: 1 - labels[0], "classes balanced in every sample"),
+        ("label", 2, "classes balanced in every sample"),
+        ("accession_b", "P00000", "all members are records of the fold"),
+        ("identity", 1.5, "challenge cases follow from the identities"),
+        ("challenge", lambda flags: not flags[0], "challenge cases follow from the identities"),
+    ],
+)
+def test_broken_example_is_named(folder, column, value, rule):
+    spoil(folder / split_path("ppi", "eval"), column, 0, value)
+    report = audit(folder)
+    assert not report["green"]
+    assert {f"ppi/eval: {rule}", "files are those of the manifest"} <= broken(report)
+    assert not {name for name in broken(report) if name.startswith(("pfam", "ppi/train"))}
+    assert report["tasks"] == {}
+
+
+def test_pair_in_the_other_order_is_the_same_pair(folder):
+    path = folder / split_path("pfam", "train")
+    table = pq.read_table(path).to_pylist()
+    first = table[0]
+    row = next(k for k, other in enumerate(table) if k and other["label"] == first["label"])
+    spoil(path, "accession_a", row, first["accession_b"])
+    spoil(path, "accession_b", row, first["accession_a"])
+    assert "pfam/train: no example twice in a sample, no record paired with itself" in broken(audit(folder))
+    other = next(k for k, pair in enumerate(table) if pair["label"] != first["label"])
+    spoil(path, "accession_a", other, first["accession_a"])
+    spoil(path, "accession_b", other, first["accession_b"])
+    assert "pfam/train: one label per example" in broken(audit(folder))
+
+
+def test_record_of_the_other_fold_is_named(folder):
+    stranger = pq.read_table(folder / split_path("sequences", "train"))["accession"][0].as_py()
+    spoil(folder / split_path("melanoma", "eval"), "accession", 0, stranger)
+    assert "melanoma/eval: all members are records of the fold" in broken(audit(folder))
+
+
+def test_wrong_identity_is_found(folder):
+    path = folder / split_path("disease", "eval")
+    for row in range(pq.read_metadata(path).num_rows):
+        spoil(path, "identity", row, 0.123)
+    assert "identities are those of the alignments" in broken(audit(folder))
+
+
+@pytest.mark.parametrize("kind", ["protein", "dna"])
+def test_sequence_of_both_folds_is_named(folder, kind):
+    donor = pq.read_table(folder / split_path("sequences", "eval")).to_pylist()[3]
+    path = folder / split_path("sequences", "train")
+    spoil(path, kind, 0, donor[kind])
+    report = audit(folder)
+    assert f"no identical {kind} sequence in both folds" in broken(report)
+    detail = next(
+        check["detail"] for check in report["checks"] if check["name"].startswith(f"no identical {kind}")
+    )
+    assert "1 sequences" in detail
+    assert donor["accession"] in detail
+
+
+def parsed(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def test_command(folder, tmp_path, capsys):
+    out = tmp_path / "audit.json"
+    assert command.run(parsed(str(folder), "--out", str(out))) == 0
+    printed = capsys.readouterr().out
+    report = json.loads(out.read_text())
+    assert report["green"]
+    assert all(len(line) <= 110 for line in printed.splitlines())
+    assert f"{len(report['checks'])} rules kept, 0 broken" in printed
+    for task in report["tasks"]:
+        assert f"\n{task}" in printed
+    assert command.run(parsed(str(folder), "--out", str(tmp_path / "again.json"))) == 0
+    assert (tmp_path / "again.json").read_bytes() == out.read_bytes()
+
+    spoil(folder / split_path("ppi", "eval"), "label", 0, 2)
+    capsys.readouterr()
+    assert command.run(parsed(str(folder))) == 1
+    assert "broken: ppi/eval: classes balanced in every sample" in capsys.readouterr().out
+
+
+def test_no_such_folder(tmp_path):
+    with pytest.raises(GenoProtError, match="no such folder"):
+        command.run(parsed(str(tmp_path / "none")))
+
+
+def mutated(rng: np.random.Generator, protein: str, share: float) -> str:
+    letters = list(protein)
+    for position in rng.choice(len(letters), int(share * len(letters)), replace=False):
+        letters[position] = rng.choice([letter for letter in RESIDUES if letter != letters[position]])
+    return "".join(letters)
+
+
+def test_near_identical_pairs_are_those_of_all_alignments():
+    rng = np.random.default_rng(0)
+    parents = ["".join(rng.choice(RESIDUES, size)) for size in (25, 40, 120, 300, 300, 60)]
+    proteins, fold = list(parents), [0] * len(parents)
+    for share in (0.0, 0.05, 0.08, 0.2):
+        proteins += [mutated(rng, parent, share) for parent in parents[:5]]
+        fold += [1] * 5
+    proteins += [parents[3][20:120], "A" * 30, parents[2][:50] + parents[2][54:]]
+    fold += [1] * 3
+    fold = np.array(fold)
+    found, aligned = near_identical(proteins, fold)
+    pairs = [
+        (i, j)
+        for i, j in itertools.product(np.flatnonzero(fold == 0), np.flatnonzero(fold == 1))
+        if proteins[i] != proteins[j]
+    ]
+    identity = pair_identities(proteins, [i for i, _ in pairs], [j for _, j in pairs])
+    expected = {pair: float(value) for pair, value in zip(pairs, identity) if value >= 0.9}
+    assert {(i, j): value for i, j, value in found} == expected
+    assert len(expected) == 12
+    assert len(expected) <= aligned < len(pairs) // 2
+
+
+def test_repeated_sequences():
+    column = pa.chunked_array([["AA", "BB", "AA"], ["CC", "BB", "AA", "D"]])
+    fold = np.array([0, 0, 1, 0, 0, 1, 1])
+    assert identical_across(column, fold) == [[0, 2, 5]]
+    assert repeated_within(column, fold) == 2
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=2, max_size=30))
+def test_auroc_is_the_share_of_ordered_pairs(rows):
+    positive = [score for score, label in rows if label]
+    negative = [score for score, label in rows if not label]
+    if not positive or not negative:
+        rows += [(0, True), (0, False)]
+        positive, negative = [*positive, 0], [*negative, 0]
+    wins = sum((p > n) + 0.5 * (p == n) for p in positive for n in negative)
+    score, label = np.array(rows).T
+    assert auroc(score, label) == pytest.approx(wins / (len(positive) * len(negative)))
+
+
+def pairs_of(members, label) -> Examples:
+    members, label = np.asarray(members), np.asarray(label, np.int8)
+    return Examples("ppi", "train", members, label, np.zeros(len(label), np.int8), None, None)
+
+
+def test_degree_rule_sees_what_records_tell_and_nothing_else():
+    rng = np.random.default_rng(0)
+    members = rng.integers(0, 50, size=(4000, 2))
+    told = pairs_of(members, members.sum(axis=1) > 49)
+    assert held_out_degree_accuracy(told, 50) > 0.85
+    untold = pairs_of(members, rng.integers(0, 2, 4000))
+    assert held_out_degree_accuracy(untold, 50) == pytest.approx(0.5, abs=0.03)
+    alone = pairs_of(np.arange(40).reshape(20, 2), [0, 1] * 10)
+    assert held_out_degree_accuracy(alone, 40) == 0.5
+
+
+def test_degree_balance_counts_occurrences():
+    balance = degree_balance(pairs_of([[0, 1], [0, 2], [0, 3], [4, 5], [1, 5]], [1, 1, 1, 0, 0]), 9)
+    assert balance["positives"] == {"records": 4, "median": 1.0, "p90": pytest.approx(2.4), "max": 3}
+    assert balance["negatives"] == {"records": 3, "median": 1.0, "p90": pytest.approx(1.8), "max": 2}
+    assert balance["ks"] == pytest.approx(1 / 6)
+
+
+def test_threshold_rule_is_learnt_on_train_only():
+    amount = np.array([0.0, 1.0, 2.0, 3.0])
+    train = pairs_of([[0, 0], [0, 1], [2, 3], [3, 3]], [1, 1, 0, 0])
+    assert (
+        threshold_rule_accuracy(train, pairs_of([[0, 1], [2, 3], [3, 3], [1, 1]], [1, 0, 0, 1]), amount)
+        == 1.0
+    )
+    assert threshold_rule_accuracy(train, pairs_of([[0, 1], [2, 3]], [0, 1]), amount) == 0.0
+
+
+def test_length_aurocs():
+    length = np.array([100, 200, 400, 800])
+    found = length_aurocs(pairs_of([[0, 0], [3, 3], [0, 3], [1, 2]], [1, 1, 0, 0]), length)
+    assert found["closeness"] == 1.0
+    assert found["sum"] == pytest.approx(0.5)
+    assert "closeness" not in length_aurocs(pairs_of([[0], [3]], [0, 1]), length)
+
+
+def test_folds_are_compared():
+    columns = {
+        "protein_length": [10, 20, 30, 10, 20, 30],
+        "dna_length": [1, 2, 3, 7, 8, 9],
+        "coding_fraction": [0.5] * 6,
+        "chromosome": ["1", "1", "2", "2", "2", "1"],
+        "go_terms": [["a", "b"], ["a"], [], ["a", "b"], ["a"], []],
+    }
+    found = compare_folds(pa.table(columns), np.array([0, 0, 0, 1, 1, 1]))
+    assert (found["protein_length"]["ks"], found["protein_length"]["p_value"]) == (0.0, 1.0)
+    assert found["dna_length"].pop("p_value") < 0.1
+    assert found["dna_length"] == {"ks": 1.0, "train_median": 2.0, "eval_median": 8.0}
+    assert found["chromosome"] == {"r": pytest.approx(-1.0), "values": 2}
+    assert found["go_terms"] == {"r": pytest.approx(1.0), "values": 2}
+    columns["chromosome"] = ["1"] * 6
+    assert compare_folds(pa.table(columns), np.array([0, 0, 0, 1, 1, 1]))["chromosome"]["r"] is None
