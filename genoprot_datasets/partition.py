@@ -75,7 +75,8 @@ def partition(accessions: Sequence[str], vectors: np.ndarray, eval_size: int, se
     vectors = np.asarray(vectors, np.float32)
     _check(accessions, vectors, eval_size)
     order = np.array(sorted(range(n), key=accessions.__getitem__), np.int64)
-    points = np.ascontiguousarray((vectors - vectors.mean(axis=0, dtype=np.float64))[order], np.float32)
+    points = vectors[order]
+    points = np.ascontiguousarray(points - points.mean(axis=0, dtype=np.float64), np.float32)
     rng = generator(seed, "partition")
 
     chosen = np.zeros(n, bool)
