@@ -60,6 +60,11 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
             "try what every encoder has to do",
             "genoprot check-encoder kmer-4",
         ),
+        "convert-weights": (
+            "genoprot_evaluate.encoders.conversion",
+            "turn a torch checkpoint into safetensors",
+            "genoprot convert-weights pytorch_model.bin weights/",
+        ),
         "cards": (
             "genoprot_evaluate.model_cards",
             "write a model card for every encoder",

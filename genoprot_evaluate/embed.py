@@ -110,7 +110,7 @@ def embed(
     out : str or Path
         Folder of embeddings; the encoder becomes a configuration of it, others in it stay.
     weights : str or Path, optional
-        Folder or safetensors file with the weights of a built-in encoder.
+        Folder, safetensors file or Hub id with the weights of a built-in encoder, as of `load_encoder`.
     modality : {"dna", "protein"}, optional
         What to embed, where the encoder leaves a choice.
     batch_tokens : int, optional
@@ -326,9 +326,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of embeddings to write")
     parser.add_argument(
-        "--weights", metavar="PATH", help="folder or safetensors file with the encoder's weights"
+        "--weights",
+        metavar="PATH",
+        help="folder, safetensors file or Hub id (owner/name@revision) with the encoder's weights",
     )
-    parser.add_argument("--modality", choices=("dna", "protein"), help="what a checkpoint folder reads")
+    parser.add_argument(
+        "--modality",
+        choices=("dna", "protein"),
+        help="what a checkpoint folder reads, or an encoder of both, say lucaone",
+    )
     parser.add_argument(
         "--batch-tokens", type=int, metavar="N", help="residues per batch; default: the encoder's choice"
     )

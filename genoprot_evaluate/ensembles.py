@@ -26,6 +26,8 @@ __all__ = [
 PAPER_MEMBERS = ("esmc-600m", "evo2-7b", "proteinfer-ec", "proteinfer-go", "proteinfer-pfam", "lucaone")
 """Members of the paper's ensembles, in the order of its Table 3."""
 
+_VIEWS = ("", "-protein", "-dna")
+
 
 class Vote(NamedTuple):
     """What an ensemble says about each example.
@@ -46,6 +48,9 @@ class Vote(NamedTuple):
 def default_members(encoders: Collection[str]) -> tuple[str, ...]:
     """Members of the ensembles: the paper's six where all of them are given, else all encoders.
 
+    An encoder of both modalities is embedded once for each and has one vote: where it is not there under its
+    own name, its protein view stands for it, and its DNA view where there is no other.
+
     Parameters
     ----------
     encoders : collection of str
@@ -63,7 +68,11 @@ def default_members(encoders: Collection[str]) -> tuple[str, ...]:
     >>> default_members([*PAPER_MEMBERS, "kmer-4"]) == tuple(sorted(PAPER_MEMBERS))
     True
     """
-    return tuple(sorted(PAPER_MEMBERS if set(PAPER_MEMBERS) <= set(encoders) else set(encoders)))
+    found = {
+        next((member + view for view in _VIEWS if member + view in encoders), None)
+        for member in PAPER_MEMBERS
+    }
+    return tuple(sorted(set(encoders) if None in found else found))
 
 
 def soft(probabilities: np.ndarray) -> Vote:

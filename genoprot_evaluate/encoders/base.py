@@ -46,6 +46,9 @@ class EncoderSpec:
         Whether weights must be given to load it.
     source : str
         Where the weights come from.
+    repository : str
+        Hub id of safetensors weights, ``owner/name`` or ``owner/name@revision``, that are fetched when none
+        are given; empty where the weights have to be converted first.
 
     Raises
     ------
@@ -64,6 +67,7 @@ class EncoderSpec:
     citation: str = ""
     weights_needed: bool = False
     source: str = ""
+    repository: str = ""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):

@@ -259,6 +259,7 @@ def _spec(kind: str, reading: str) -> EncoderSpec:
         citation="Schiff et al., ICML 2024",
         weights_needed=True,
         source=f"{repository} of huggingface.co",
+        repository=repository,
     )
 
 

@@ -143,12 +143,14 @@ class Checkpoint:
         unused: re.Pattern[str] = NOTHING,
         computed: Iterable[str] = (),
     ) -> torch.nn.Module:
-        """Give a model its parameters, in fp32, for inference.
+        """Give a model its parameters, for inference.
+
+        Each tensor is converted as it is read, so that no second copy of the weights is in memory.
 
         Parameters
         ----------
         model : torch.nn.Module
-            May lie on torch's meta device.
+            May lie on torch's meta device; its parameters have the data types that are wanted.
         origins : mapping of str to Origin
             Every key of the files that the model needs.
         unused : re.Pattern
@@ -174,10 +176,12 @@ class Checkpoint:
             ],
         )
         kept = {key: wanted[key] for key in computed if key in wanted}
-        model.load_state_dict(kept | self._state(origins), assign=True)
+        model.load_state_dict(kept | self._state(origins, wanted), assign=True)
         return model.requires_grad_(False).eval()
 
-    def _state(self, origins: Mapping[str, Origin]) -> dict[str, torch.Tensor]:
+    def _state(
+        self, origins: Mapping[str, Origin], wanted: Mapping[str, torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
         from safetensors import safe_open
 
         state: dict[str, torch.Tensor] = {}
@@ -185,10 +189,14 @@ class Checkpoint:
             with safe_open(file, framework="pt") as tensors:
                 for key, origin in origins.items():
                     if self.files[key] == file:
-                        tensor = tensors.get_tensor(key).float()
+                        tensor = tensors.get_tensor(key)
                         if origin.reverse:
                             tensor = tensor.permute(*range(tensor.ndim)[::-1]).contiguous()
-                        state |= zip(origin.targets, tensor.chunk(len(origin.targets)))
+                        parts = tensor.chunk(len(origin.targets))
+                        state |= {
+                            target: part.to(wanted[target].dtype)
+                            for target, part in zip(origin.targets, parts)
+                        }
         return state
 
 

@@ -164,6 +164,7 @@ def _spec(layers: int, size: str, dimension: int, parameters: int) -> EncoderSpe
         citation="Lin et al., Science 2023",
         weights_needed=True,
         source=f"huggingface.co/facebook/esm2_t{layers}_{size}_UR50D",
+        repository=f"facebook/esm2_t{layers}_{size}_UR50D",
     )
 
 

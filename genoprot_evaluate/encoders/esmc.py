@@ -151,6 +151,7 @@ def _spec(name: str, dimension: int, parameters: int) -> EncoderSpec:
         citation="ESM Team, 2024, evolutionaryscale.ai/blog/esm-cambrian",
         weights_needed=True,
         source=f"huggingface.co/biohub/ESMC-{name}",
+        repository=f"biohub/ESMC-{name}",
     )
 
 

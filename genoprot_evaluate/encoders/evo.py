@@ -47,7 +47,6 @@ class Evo:
     Parameters
     ----------
     network : StripedHyena
-        In fp32.
     layer : str, optional
         ``norm``, ``blocks.N`` or ``blocks.N.mlp.l3``.
     pooling : {"mean", "last"}
@@ -75,6 +74,7 @@ class Evo:
         citation="Nguyen et al., Science 2024",
         weights_needed=True,
         source="togethercomputer/evo-1-131k-base of huggingface.co, revision 1.1_fix",
+        repository="togethercomputer/evo-1-131k-base@1.1_fix",
     )
     released: ClassVar[Released] = Released(("poles",), rotary_scale=16.0, column_split=True)
     libraries: ClassVar[tuple[str, ...]] = ("torch", "scipy")
@@ -100,9 +100,7 @@ class Evo:
             )
         if strands not in STRANDS:
             raise GenoProtError(f"encoder {spec.name}: strands {strands!r} is not forward or both")
-        if dtype is None:
-            half = place.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-            dtype = torch.bfloat16 if half else torch.float32
+        dtype = dtype or _precision(place)
         width, precision = network.config.width, "" if dtype == torch.float32 else f", {str(dtype)[6:]}"
         self.spec = replace(
             spec,
@@ -141,8 +139,9 @@ class Evo:
         SourceError
             If a file is missing or damaged, a key is missing or unexpected, or a shape differs.
         """
+        dtype = dtype or _precision(choose_device(device))
         checkpoint = open_checkpoint(weights)
-        network = fit_network(checkpoint, cls.released)
+        network = fit_network(checkpoint, cls.released, dtype)
         return cls(network, layer, pooling, strands, device, dtype, checkpoint.digest)
 
     @classmethod
@@ -176,3 +175,8 @@ class Evo:
             budget=self.batch_tokens,
             device=self._device,
         )
+
+
+def _precision(device: torch.device) -> torch.dtype:
+    half = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if half else torch.float32

@@ -340,6 +340,7 @@ def _spec(size: str, context: int) -> EncoderSpec:
         citation="Nguyen et al., NeurIPS 2023",
         weights_needed=True,
         source=f"LongSafari/hyenadna-{repository}-seqlen-hf of huggingface.co",
+        repository=f"LongSafari/hyenadna-{repository}-seqlen-hf",
     )
 
 

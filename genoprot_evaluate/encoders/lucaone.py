@@ -15,12 +15,12 @@ from torch.nn import functional
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_evaluate.encoders.attention import rotary_angles, rotary_attention, visible_keys
-from genoprot_evaluate.encoders.base import EncoderSpec
+from genoprot_evaluate.encoders.base import EncoderSpec, resolve_view
 from genoprot_evaluate.encoders.checkpoint import Checkpoint, Origin, open_checkpoint
 from genoprot_evaluate.encoders.compute import choose_device
 from genoprot_evaluate.encoders.pooled import check_layer, check_pooling, pooled_readout, pooled_states
 
-__all__ = ["LucaOne", "LucaOneDna", "LucaOneNetwork", "LucaOneProtein", "LucaOneSizes"]
+__all__ = ["LucaOne", "LucaOneNetwork", "LucaOneSizes"]
 
 PAD, UNKNOWN, CLS, SEP = range(4)
 BASES = {"A": 5, "T": 6, "U": 6, "C": 7, "G": 8}
@@ -28,6 +28,7 @@ BASES |= {letter.lower(): number for letter, number in BASES.items()}
 OTHER_BASE = 9
 RESIDUES = {letter: number for number, letter in enumerate("LAGVSERTIDPKQNFYMHWCXBUZOJ.-*", start=10)}
 KINDS = {"dna": 0, "protein": 1}
+UNITS = {"dna": "bases", "protein": "residues"}
 HEAD_WIDTH = 64
 EPSILON = 1e-5
 UNUSED = re.compile(
@@ -163,6 +164,9 @@ class LucaOneNetwork(nn.Module):
 class LucaOne:
     """Mean over residues or bases of LucaOne's last states, ``[CLS]`` and ``[SEP]`` excluded.
 
+    It reads DNA, in which every letter but A, C, G, T and U is its unknown base, or proteins; the encoder is
+    named after what it reads, `lucaone-dna` or `lucaone-protein`.
+
     Reads the names of transformers (``lucaone.encoder.layers.0.fc1.weight``) and the original ones
     (``layers.0.fc1.weight``, with or without ``module.``). Sizes are read from the weights. Heads and
     options are those of ``config.json`` beside them where it states them; without it, heads are as wide as
@@ -171,6 +175,7 @@ class LucaOne:
     Parameters
     ----------
     network : LucaOneNetwork
+    modality : {"dna", "protein"}
     device : str, optional
     weights_digest : str, optional
     pooling : {"mean", "max", "cls"}
@@ -184,13 +189,27 @@ class LucaOne:
     Nature Machine Intelligence 2025.
     """
 
-    spec: EncoderSpec
+    spec: ClassVar[EncoderSpec] = EncoderSpec(
+        "lucaone",
+        modality="both",
+        dimension=2_560,
+        context=4_094,
+        title="LucaOne, masked language model of nucleic acids and proteins of 169,861 species",
+        licence="MIT",
+        parameters=1_573_639_680,
+        readout="mean over residues or bases of the last layer, [CLS] and [SEP] excluded",
+        citation="He et al., Nature Machine Intelligence 2025",
+        weights_needed=True,
+        source="huggingface.co/LucaGroup/LucaOne-default-step36M",
+        repository="LucaGroup/LucaOne-default-step36M",
+    )
     libraries: ClassVar[tuple[str, ...]] = ("torch",)
     batch_tokens: ClassVar[int] = 1 << 14
 
     def __init__(
         self,
         network: LucaOneNetwork,
+        modality: str,
         device: str | None = None,
         weights_digest: str | None = None,
         pooling: str = "mean",
@@ -201,13 +220,18 @@ class LucaOne:
         if layer is not None:
             network.encoder.layers = network.encoder.layers[:layer]
             network.encoder.last_layer_norm = nn.Identity()
-        positions, context = network.sizes.positions, type(self).spec.context
+        spec, positions = type(self).spec, network.sizes.positions
+        view = resolve_view(spec, modality)
+        readout = spec.readout.replace("residues or bases", UNITS[view])
         self.spec = replace(
-            type(self).spec,
+            spec,
+            name=f"{spec.name}-{view}",
+            modality=view,
+            title=f"{spec.title}, as {view}",
             dimension=network.sizes.width,
-            context=min(context, max(1, positions - 2)) if positions else context,
+            context=min(spec.context, max(1, positions - 2)) if positions else spec.context,
             parameters=sum(parameter.numel() for parameter in network.parameters()),
-            readout=pooled_readout(type(self).spec.readout, pooling, layer),
+            readout=pooled_readout(readout, pooling, layer),
         )
         self.weights_digest = weights_digest
         self._device = choose_device(device)
@@ -220,21 +244,26 @@ class LucaOne:
         device: str | None = None,
         pooling: str = "mean",
         layer: int | None = None,
+        *,
+        modality: str | None = None,
     ) -> LucaOne:
         """Load a safetensors file, or a folder with one or several and ``config.json``.
 
         Raises
         ------
+        GenoProtError
+            If the modality is not "dna" or "protein".
         SourceError
             If a file is missing or damaged, a key is missing or unexpected, or a shape differs.
         """
+        view = resolve_view(cls.spec, modality)
         checkpoint = open_checkpoint(weights)
         embeddings, encoder = _prefixes(checkpoint)
         with torch.device("meta"):
             network = LucaOneNetwork(_sizes(checkpoint, embeddings, encoder))
         origins = {_file_name(key, embeddings, encoder): Origin((key,)) for key in network.state_dict()}
         checkpoint.fit(network, origins, UNUSED)
-        return cls(network, device, checkpoint.digest, pooling, layer)
+        return cls(network, view, device, checkpoint.digest, pooling, layer)
 
     def tokenize(self, sequence: str) -> list[int]:
         """Tokens with ``[CLS]`` and ``[SEP]``; lower case is read in DNA, in proteins it is ``[UNK]``."""
@@ -266,34 +295,6 @@ class LucaOne:
             device=self._device,
             pooling=self.pooling,
         )
-
-
-def _spec(view: str, units: str) -> EncoderSpec:
-    return EncoderSpec(
-        f"lucaone-{view}",
-        modality=view,
-        dimension=2_560,
-        context=4_094,
-        title=f"LucaOne, masked language model of nucleic acids and proteins of 169,861 species, as {view}",
-        licence="MIT",
-        parameters=1_573_639_680,
-        readout=f"mean over {units} of the last layer, [CLS] and [SEP] excluded",
-        citation="He et al., Nature Machine Intelligence 2025",
-        weights_needed=True,
-        source="huggingface.co/LucaGroup/LucaOne-default-step36M",
-    )
-
-
-class LucaOneDna(LucaOne):
-    """LucaOne reading DNA; every letter but A, C, G, T and U is its unknown base."""
-
-    spec = _spec("dna", "bases")
-
-
-class LucaOneProtein(LucaOne):
-    """LucaOne reading proteins."""
-
-    spec = _spec("protein", "residues")
 
 
 def _prefixes(checkpoint: Checkpoint) -> tuple[str, str]:

@@ -291,6 +291,7 @@ def _spec(size: str, dimension: int, parameters: int | None = None) -> EncoderSp
         citation="Dalla-Torre et al., Nature Methods 2025",
         weights_needed=True,
         source=f"huggingface.co/InstaDeepAI/nucleotide-transformer-v2-{size}-multi-species",
+        repository=f"InstaDeepAI/nucleotide-transformer-v2-{size}-multi-species",
     )
 
 

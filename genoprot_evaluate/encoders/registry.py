@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_evaluate.encoders.base import Encoder, resolve_view
+from genoprot_evaluate.encoders.hub_weights import fetch_weights, locate_weights
 
 __all__ = ["REGISTRY", "encoder_names", "load_encoder"]
 
@@ -25,8 +26,7 @@ REGISTRY: Mapping[str, tuple[str, str]] = MappingProxyType(
         "proteinfer-pfam": ("genoprot_evaluate.encoders.proteinfer", "ProteInferPfam"),
         "esmc-300m": ("genoprot_evaluate.encoders.esmc", "EsmC300M"),
         "esmc-600m": ("genoprot_evaluate.encoders.esmc", "EsmC600M"),
-        "lucaone-dna": ("genoprot_evaluate.encoders.lucaone", "LucaOneDna"),
-        "lucaone-protein": ("genoprot_evaluate.encoders.lucaone", "LucaOneProtein"),
+        "lucaone": ("genoprot_evaluate.encoders.lucaone", "LucaOne"),
         "esm2-8m": ("genoprot_evaluate.encoders.esm2", "Esm2M8"),
         "esm2-35m": ("genoprot_evaluate.encoders.esm2", "Esm2M35"),
         "esm2-150m": ("genoprot_evaluate.encoders.esm2", "Esm2M150"),
@@ -51,7 +51,8 @@ REGISTRY: Mapping[str, tuple[str, str]] = MappingProxyType(
 """Module and class of each encoder, imported on first use.
 
 The class has the attribute `spec`; it is called without arguments when it needs no weights, and otherwise
-through ``load(weights, device)``.
+through ``load(weights, device)``. One whose modality is "both" is given ``modality=`` as well, and what it
+returns has the view in its name, `lucaone-dna` say.
 """
 
 
@@ -82,9 +83,10 @@ def load_encoder(
     name : str or Path
         A name of `encoder_names`, or a folder that holds ``config.json``.
     weights : str or Path, optional
-        Folder or safetensors file with the weights of a built-in encoder.
+        Folder or safetensors file with the weights of a built-in encoder, or a Hub id, ``owner/name`` or
+        ``owner/name@revision``. Left out, they are fetched from the encoder's own repository.
     modality : {"dna", "protein"}, optional
-        What a checkpoint folder reads; for a built-in encoder only a check.
+        What a checkpoint folder or a built-in encoder of both reads; for the others only a check.
     device : str, optional
         Device in torch's notation; the processor when left out.
     batch_tokens : int, optional
@@ -105,16 +107,18 @@ def load_encoder(
     if str(name) in REGISTRY:
         module, attribute = REGISTRY[str(name)]
         family = getattr(import_module(module), attribute)
-        resolve_view(family.spec, modality)
+        view = resolve_view(family.spec, modality)
         if not family.spec.weights_needed:
             if weights is not None:
                 raise GenoProtError(f"encoder {name} has no weights; leave out --weights")
             return family()
-        if weights is None:
+        if weights is None and not family.spec.repository:
             raise GenoProtError(
-                f"encoder {name} needs --weights, a folder or safetensors file ({family.spec.source})"
+                f"encoder {name} needs --weights, a folder, safetensors file or Hub id ({family.spec.source})"
             )
-        return family.load(weights, device)
+        path = fetch_weights(family.spec.repository) if weights is None else locate_weights(weights)
+        chosen = {"modality": view} if family.spec.modality == "both" else {}
+        return family.load(path, device, **chosen)
     folder = Path(name)
     if not folder.is_dir():
         kind = "no such folder" if os.sep in str(name) else "unknown"

@@ -54,8 +54,17 @@ class Released:
     stored_frequencies: bool = False
 
 
-def fit_network(checkpoint: Checkpoint, released: Released) -> StripedHyena:
-    """Build the network of a checkpoint and give it its parameters, in fp32.
+def fit_network(
+    checkpoint: Checkpoint, released: Released, dtype: torch.dtype = torch.float32
+) -> StripedHyena:
+    """Build the network of a checkpoint and give it its parameters.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    released : Released
+    dtype : torch.dtype
+        Precision of the parameters, as of `StripedHyena.to_precision`.
 
     Raises
     ------
@@ -66,7 +75,9 @@ def fit_network(checkpoint: Checkpoint, released: Released) -> StripedHyena:
     config = keys.config(released)
     with torch.device("meta"):
         filters = keys.filters(config.width, released.filters)
-        network = StripedHyena(config, keys.shape("embedding_layer.weight", 2)[0], filters)
+        network = StripedHyena(config, keys.shape("embedding_layer.weight", 2)[0], filters).to_precision(
+            dtype
+        )
     origins = {keys.key(name): Origin((name,)) for name in network.state_dict()}
     checkpoint.fit(network, origins, UNUSED)
     rows = _stream_rows(checkpoint, released, config)

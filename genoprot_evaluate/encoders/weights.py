@@ -11,9 +11,19 @@ from genoprot_datasets.errors import SourceError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["check_keys", "check_safetensors", "find_weights", "read_tensors"]
+__all__ = [
+    "PICKLES",
+    "check_keys",
+    "check_safetensors",
+    "find_weights",
+    "list_names",
+    "read_tensors",
+    "refuse_pointer",
+]
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+"""Suffixes of files that are pickles, or hold one."""
+
 _SHOWN = 5
 
 
@@ -50,7 +60,7 @@ def find_weights(path: str | Path, preferred: str) -> Path:
     if len(found) == 1:
         return found[0]
     if found:
-        names = _some(file.name for file in found)
+        names = list_names(file.name for file in found)
         raise SourceError(
             path, f"holds {len(found)} safetensors files ({names}) and no {preferred}; name one of them"
         )
@@ -70,12 +80,7 @@ def check_safetensors(path: Path) -> dict[str, tuple[int, ...]]:
     """
     from safetensors import SafetensorError, safe_open
 
-    with open(path, "rb") as handle:
-        if handle.read(40).startswith(b"version https://git-lfs"):
-            raise SourceError(
-                path,
-                "is a Git LFS pointer, not the weights; fetch the file itself, for example `git lfs pull`",
-            )
+    refuse_pointer(path)
     try:
         with safe_open(path, framework="np") as tensors:
             return {key: tuple(tensors.get_slice(key).get_shape()) for key in tensors.keys()}  # noqa: SIM118
@@ -84,6 +89,22 @@ def check_safetensors(path: Path) -> dict[str, tuple[int, ...]]:
         raise SourceError(
             path, f"not a whole safetensors file ({reason}, {path.stat().st_size:,} bytes); download it again"
         ) from None
+
+
+def refuse_pointer(path: Path) -> None:
+    """Refuse a file that only says where the weights are.
+
+    Raises
+    ------
+    SourceError
+        If the file is a Git LFS pointer.
+    """
+    with open(path, "rb") as handle:
+        if handle.read(40).startswith(b"version https://git-lfs"):
+            raise SourceError(
+                path,
+                "is a Git LFS pointer, not the weights; fetch the file itself, for example `git lfs pull`",
+            )
 
 
 def check_keys(
@@ -108,7 +129,7 @@ def check_keys(
         If there is a key at fault; the message lists them.
     """
     faults = {"missing": missing, "unexpected": unexpected, "of another shape": misshapen}
-    found = [f"{kind} {_some(keys)}" for kind, keys in faults.items() if keys]
+    found = [f"{kind} {list_names(keys)}" for kind, keys in faults.items() if keys]
     if found:
         raise SourceError(path, f"weights of another architecture: {'; '.join(found)}")
 
@@ -148,7 +169,14 @@ def read_tensors(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str,
     return {key: tensor.float() for key, tensor in load_file(path).items()}
 
 
-def _some(names: Iterable[str]) -> str:
+def list_names(names: Iterable[str]) -> str:
+    """The first few names, and how many more there are.
+
+    Examples
+    --------
+    >>> list_names("abcdefg")
+    'a, b, c, d, e and 2 more'
+    """
     names = list(names)
     rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + rest
@@ -157,7 +185,7 @@ def _some(names: Iterable[str]) -> str:
 def _refusal(suffix: str) -> str:
     if suffix in PICKLES:
         return (
-            "is a pickle, which can run code when it is opened; convert it once to safetensors: "
-            "safetensors.torch.save_file(torch.load(PATH, weights_only=True), 'model.safetensors')"
+            "is a pickle, which can run code when it is opened; convert it once to safetensors by "
+            "`genoprot convert-weights IN OUT`"
         )
     return f"is a {suffix or 'nameless'} file; weights are read from .safetensors files only"

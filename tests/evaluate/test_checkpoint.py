@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -46,6 +48,45 @@ def test_several_parameters_of_one_tensor_and_reversed_axes(tmp_path):
     checkpoint.fit(model, origins)
     assert torch.equal(torch.cat([model[0].weight, model[1].weight]), stacked["both"])
     assert torch.equal(model[2].weight, stacked["turned"].T)
+
+
+def test_parameters_have_the_data_types_of_the_model(folder):
+    with torch.device("meta"):
+        model = linear()
+        model.weight.data = model.weight.data.to(torch.bfloat16)
+    fitted = open_checkpoint(folder).fit(model, same_names(model, "net.0."))
+    assert (fitted.weight.dtype, fitted.bias.dtype) == (torch.bfloat16, torch.float32)
+    assert torch.equal(fitted.weight.float(), WEIGHTS["net.0.weight"])
+
+
+PEAK = """
+import sys, torch
+from genoprot_evaluate.encoders.checkpoint import open_checkpoint, same_names
+
+def status(field):
+    line = next(line for line in open("/proc/self/status") if line.startswith(field))
+    return 1024 * int(line.split()[1])
+
+with torch.device("meta"):
+    model = torch.nn.Sequential(*(torch.nn.Linear(1024, 1024, bias=False) for _ in range(32))).bfloat16()
+checkpoint, before = open_checkpoint(sys.argv[1]), status("VmRSS")
+checkpoint.fit(model, same_names(model))
+total = sum(parameter.abs().max().item() for parameter in model.parameters())
+size = sum(parameter.nbytes for parameter in model.parameters())
+print(total, (status("VmHWM") - before) / size)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+def test_no_second_copy_of_the_weights_is_in_memory(tmp_path):
+    halves = {f"{n}.weight": torch.full((1024, 1024), 2.0, dtype=torch.bfloat16) for n in range(32)}
+    folder = write_checkpoint(tmp_path, halves)
+    output = subprocess.run(
+        [sys.executable, "-c", PEAK, str(folder)], check=True, capture_output=True, text=True
+    )
+    total, share = map(float, output.stdout.split())
+    assert total == 64.0
+    assert share < 1.3
 
 
 def test_the_digest_covers_weights_configuration_and_what_lies_beside(folder):

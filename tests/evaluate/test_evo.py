@@ -21,8 +21,10 @@ from golden_sets import (
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_evaluate.encoders import load_encoder
+from genoprot_evaluate.encoders.checkpoint import open_checkpoint
 from genoprot_evaluate.encoders.evo import Evo, tokenize
 from genoprot_evaluate.encoders.long_filters import ModalFilter
+from genoprot_evaluate.encoders.striped_checkpoint import fit_network
 from genoprot_evaluate.encoders.stripedhyena import StripedHyena, StripedHyenaConfig, layer_depth
 
 CASE = "tiny_131k_style"
@@ -93,6 +95,17 @@ def test_states_in_half_precision(shared, tmp_path):
     assert {tensor.dtype for tensor in kept.values()} == {torch.float32}
     assert encoder.embed(["ACGT"]).dtype == np.float32
     assert "bfloat16" in encoder.spec.readout
+
+
+def test_parameters_are_read_in_the_precision_of_the_computation(weights, config, tmp_path):
+    checkpoint = open_checkpoint(write_checkpoint(tmp_path / "evo", weights, config))
+    halves = fit_network(checkpoint, Evo.released, torch.bfloat16).state_dict()
+    converted = fit_network(checkpoint, Evo.released).to_precision(torch.bfloat16).state_dict()
+    assert {name: tensor.dtype for name, tensor in halves.items()} == {
+        name: tensor.dtype for name, tensor in converted.items()
+    }
+    assert all(torch.equal(tensor, converted[name]) for name, tensor in halves.items())
+    assert {tensor.dtype for tensor in halves.values()} == {torch.bfloat16, torch.float32}
 
 
 def test_released_names_with_prefix_and_without_unembedding(golden, weights, config, tmp_path):

@@ -21,17 +21,14 @@ from golden_sets import (
 from torch.nn import functional
 
 from genoprot_datasets.errors import GenoProtError, SourceError
+from genoprot_datasets.published import PublishedDataset
+from genoprot_evaluate.embed import embed
 from genoprot_evaluate.encoders import load_encoder
-from genoprot_evaluate.encoders.lucaone import (
-    LucaOne,
-    LucaOneDna,
-    LucaOneNetwork,
-    LucaOneProtein,
-    LucaOneSizes,
-)
+from genoprot_evaluate.encoders.lucaone import LucaOne, LucaOneNetwork, LucaOneSizes
+from genoprot_evaluate.store import load_embeddings
 
 CASE = "d64_h4_l3"
-VIEWS = {"gene": LucaOneDna, "prot": LucaOneProtein}
+VIEWS = {"gene": "dna", "prot": "protein"}
 OPTIONS = {
     "hidden_size": 80,
     "num_attention_heads": 10,
@@ -73,15 +70,15 @@ def original(weights):
 
 def assert_golden(folder, about, outputs):
     for number, (kind, sequence) in enumerate(about["sequences"]):
-        encoder = VIEWS[kind].load(folder, "cpu")
+        encoder = LucaOne.load(folder, "cpu", modality=VIEWS[kind])
         ids, kinds = outputs[f"in.ids.{number}"], outputs[f"in.type.{number}"]
         states = encoder.model(ids, kinds, ids != 0)
         assert difference(states, outputs[f"last_hidden.{number}"]) <= TOLERANCE
         mean, first = outputs[f"mean_no_special.{number}"], outputs[f"cls.{number}"]
         assert difference(encoder.embed([sequence])[0], mean) <= TOLERANCE
-        by_first = VIEWS[kind].load(folder, "cpu", pooling="cls")
+        by_first = LucaOne.load(folder, "cpu", pooling="cls", modality=VIEWS[kind])
         assert difference(by_first.embed([sequence, "M"])[0], first) <= TOLERANCE
-        by_maximum = VIEWS[kind].load(folder, "cpu", pooling="max")
+        by_maximum = LucaOne.load(folder, "cpu", pooling="max", modality=VIEWS[kind])
         assert difference(by_maximum.embed([sequence, "M"])[0], states[0, 1:-1].amax(dim=0)) <= TOLERANCE
 
 
@@ -100,7 +97,7 @@ def test_original_file(shared, about, outputs, tmp_path):
     folder = shared / "golden" / "lucaone"
     assert_golden(folder / f"{CASE}.original_layout.weights.safetensors", about, outputs)
     full = tensors(folder / f"{CASE}.io.safetensors")
-    encoder = LucaOneDna.load(folder / f"{CASE}.original_layout.weights.safetensors", "cpu")
+    encoder = LucaOne.load(folder / f"{CASE}.original_layout.weights.safetensors", "cpu", modality="dna")
     for number in range(len(about["sequences"])):
         ids = full[f"in.ids.{number}"]
         states = encoder.model(ids, full[f"in.type.{number}"], ids != 0)
@@ -111,17 +108,17 @@ def test_earlier_layers(shared, weights, about, tmp_path):
     outputs = tensors(shared / "golden" / "lucaone" / f"{CASE}.io.safetensors")
     folder = write_checkpoint(tmp_path, weights, about["config"])
     for layer in range(about["config"]["num_hidden_layers"] + 1):
-        encoder = LucaOneDna.load(folder, "cpu", layer=layer)
+        encoder = LucaOne.load(folder, "cpu", layer=layer, modality="dna")
         for number in range(len(about["sequences"])):
             ids = outputs[f"in.ids.{number}"]
             states = encoder.model(ids, outputs[f"in.type.{number}"], ids != 0)
             assert difference(states, outputs[f"hidden_states.{number}.{layer}"]) <= TOLERANCE
     with pytest.raises(GenoProtError, match="layer -1 is not one of 0 to 3"):
-        LucaOneDna.load(folder, "cpu", layer=-1)
+        LucaOne.load(folder, "cpu", layer=-1, modality="dna")
 
 
 def test_padded_batch_of_both_kinds(weights, about, outputs, tmp_path):
-    encoder = LucaOneDna.load(write_checkpoint(tmp_path, weights, about["config"]), "cpu")
+    encoder = LucaOne.load(write_checkpoint(tmp_path, weights, about["config"]), "cpu", modality="dna")
     mask = outputs["in.mask.batch"].bool()
     states = encoder.model(outputs["in.ids.batch"], outputs["in.type.batch"], mask)
     assert difference(states[mask], outputs["last_hidden.batch"][mask]) <= TOLERANCE
@@ -130,7 +127,7 @@ def test_padded_batch_of_both_kinds(weights, about, outputs, tmp_path):
 def test_tokens(golden, weights, tmp_path):
     cases = json.loads((golden / "tokenizer_cases.json").read_text(encoding="utf-8"))["cases"]
     folder = write_checkpoint(tmp_path, weights)
-    readers = {kind: family.load(folder, "cpu") for kind, family in VIEWS.items()}
+    readers = {kind: LucaOne.load(folder, "cpu", modality=view) for kind, view in VIEWS.items()}
     for text, expected in cases.items():
         kind, _, sequence = text.partition(":")
         assert readers[kind].tokenize(sequence) == expected["input_ids"], text
@@ -138,25 +135,43 @@ def test_tokens(golden, weights, tmp_path):
 
 def test_views(weights, about, tmp_path):
     folder = write_checkpoint(tmp_path, weights, about["config"])
-    dna = load_encoder("lucaone-dna", weights=folder, modality="dna")
-    protein = load_encoder("lucaone-protein", weights=folder)
+    dna = load_encoder("lucaone", weights=folder, modality="dna")
+    protein = load_encoder("lucaone", weights=folder, modality="protein")
+    assert (dna.spec.name, protein.spec.name) == ("lucaone-dna", "lucaone-protein")
+    assert dna.spec.readout == "mean over bases of the last layer, [CLS] and [SEP] excluded"
     assert (dna.spec.modality, protein.spec.modality) == ("dna", "protein")
     assert dna.spec.dimension == protein.spec.dimension == about["config"]["hidden_size"]
     assert difference(dna.embed(["ACGACC"]), protein.embed(["ACGACC"])) > 1e-3
     assert difference(dna.embed(["ACGURY"]), dna.embed(["acgtnn"])) == 0.0
-    with pytest.raises(GenoProtError, match="lucaone-dna reads dna, not protein"):
-        load_encoder("lucaone-dna", weights=folder, modality="protein")
+    with pytest.raises(GenoProtError, match="encoder lucaone reads both modalities; choose --modality"):
+        load_encoder("lucaone", weights=folder)
+    with pytest.raises(GenoProtError, match="modality 'rna' is not dna or protein"):
+        load_encoder("lucaone", weights=folder, modality="rna")
+
+
+def test_both_views_in_one_folder(weights, about, tiny_dataset, tmp_path):
+    folder = write_checkpoint(tmp_path / "weights", weights, about["config"])
+    for view in VIEWS.values():
+        embed("lucaone", tiny_dataset, tmp_path / "out", weights=folder, modality=view, device="cpu")
+    for view in VIEWS.values():
+        table = load_embeddings(tmp_path / "out", config=f"lucaone-{view}")
+        assert (table.run["view"], table.run["encoder"]["modality"]) == (view, view)
+        encoder = load_encoder("lucaone", weights=folder, modality=view, device="cpu")
+        first = PublishedDataset.open(tiny_dataset).sequences([view])[view][0].as_py()
+        assert difference(table.vectors[0], encoder.embed([first])[0]) <= TOLERANCE
 
 
 def test_conforms(weights, about, tmp_path):
     folder = write_checkpoint(tmp_path, weights, about["config"])
-    assert_conforms(LucaOneDna.load(folder, "cpu"), ["ACGTNRYACG", "G", "TTGACA" * 30, "ACG"])
-    assert_conforms(LucaOneProtein.load(folder, "cpu"), ["MKTAYIAK", "W", "MXBUZOJ*-", "ACDEFGHIKL" * 15])
-    assert_half_precision(LucaOneDna.load(folder, "cpu"), ["ACGTNRYACG", "TTGACA" * 30])
+    assert_conforms(LucaOne.load(folder, "cpu", modality="dna"), ["ACGTNRYACG", "G", "TTGACA" * 30, "ACG"])
+    assert_conforms(
+        LucaOne.load(folder, "cpu", modality="protein"), ["MKTAYIAK", "W", "MXBUZOJ*-", "ACDEFGHIKL" * 15]
+    )
+    assert_half_precision(LucaOne.load(folder, "cpu", modality="dna"), ["ACGTNRYACG", "TTGACA" * 30])
     with pytest.raises(GenoProtError, match="empty sequence"):
-        LucaOneDna.load(folder, "cpu").embed(["A", ""])
+        LucaOne.load(folder, "cpu", modality="dna").embed(["A", ""])
     with pytest.raises(GenoProtError, match="pooling 'median' is not one of mean, max, cls"):
-        LucaOneDna.load(folder, "cpu", pooling="median")
+        LucaOne.load(folder, "cpu", pooling="median", modality="dna")
 
 
 def plain_states(network: LucaOneNetwork, ids: torch.Tensor, kind: int) -> torch.Tensor:
@@ -198,7 +213,7 @@ def named(network, prefix="lucaone."):
 
 def test_options(with_options, tmp_path):
     config = OPTIONS | {"use_last_layer_norm": False}
-    encoder = LucaOneProtein.load(write_checkpoint(tmp_path, named(with_options), config), "cpu")
+    encoder = LucaOne.load(write_checkpoint(tmp_path, named(with_options), config), "cpu", modality="protein")
     assert encoder.model.sizes == with_options.sizes
     assert encoder.spec.context == 48
     sequence = "MKTAYIAKQRQISF"
@@ -212,7 +227,7 @@ def test_options_are_taken_from_the_weights_where_nothing_states_them(with_optio
     frequencies = {f"layers.{n}.self_attn.rot_emb.inv_freq": torch.ones(4) for n in range(2)}
     weights = original(named(with_options)) | frequencies
     weights |= {"last_layer_norm.weight": torch.ones(80), "last_layer_norm.bias": torch.zeros(80)}
-    sizes = LucaOneDna.load(write_checkpoint(tmp_path, weights), "cpu").model.sizes
+    sizes = LucaOne.load(write_checkpoint(tmp_path, weights), "cpu", modality="dna").model.sizes
     assert sizes == LucaOneSizes(39, 80, 2, 10, 160, positions=50, input_norm=True)
 
 
@@ -232,14 +247,14 @@ def test_weights_that_do_not_fit(weights, about, tmp_path):
     }
     for number, (message, faulty) in enumerate(faults.items()):
         with pytest.raises(SourceError, match=message):
-            LucaOneDna.load(write_checkpoint(tmp_path / str(number), faulty, config), "cpu")
+            LucaOne.load(write_checkpoint(tmp_path / str(number), faulty, config), "cpu", modality="dna")
     positions = weights | {"lucaone.embeddings.embed_pos.weight": torch.zeros(9, 64)}
     off = write_checkpoint(tmp_path / "off", positions, config | {"no_position_embeddings": True})
     with pytest.raises(SourceError, match="unexpected lucaone.embeddings.embed_pos.weight"):
-        LucaOneDna.load(off, "cpu")
+        LucaOne.load(off, "cpu", modality="dna")
     on = write_checkpoint(tmp_path / "on", weights, config | {"no_position_embeddings": False})
     with pytest.raises(SourceError, match="missing lucaone.embeddings.embed_pos.weight"):
-        LucaOneDna.load(on, "cpu")
+        LucaOne.load(on, "cpu", modality="dna")
 
 
 def test_released_size():
@@ -247,6 +262,5 @@ def test_released_size():
     with torch.device("meta"):
         network = LucaOneNetwork(sizes)
     counted = sum(parameter.numel() for parameter in network.parameters())
-    for family in LucaOne.__subclasses__():
-        assert family.spec.parameters == counted
-        assert family.spec.dimension == sizes.width
+    assert LucaOne.spec.parameters == counted
+    assert LucaOne.spec.dimension == sizes.width
