@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.seeding import generator
+from genoprot_evaluate.encoders.kmer import Composition, KmerFrequencies
 from genoprot_evaluate.statistics import accuracy
 
 __all__ = [
@@ -17,12 +19,14 @@ __all__ = [
     "DEFAULT_DIMENSION",
     "PREFIX",
     "RuleFit",
+    "annotation_vectors",
     "baseline_names",
     "identity",
     "identity_threshold",
     "length_vectors",
     "majority",
     "random_vectors",
+    "sequence_vectors",
 ]
 
 PREFIX = "baseline:"
@@ -31,6 +35,9 @@ BASELINES = {
     f"{PREFIX}majority": "the more frequent class of train",
     f"{PREFIX}random-vectors": "random vectors with the same head",
     f"{PREFIX}length": "logarithms of DNA and protein length with the same head",
+    f"{PREFIX}composition": "amino-acid composition with the same head",
+    f"{PREFIX}kmer": "frequencies of DNA 4-mers with the same head",
+    f"{PREFIX}annotation-count": "logarithm of the number of GO terms with the same head",
     f"{PREFIX}identity": "threshold on the sequence identity of the pair",
 }
 """Titles of the baselines by name, in the order in which they are run."""
@@ -72,34 +79,39 @@ def baseline_names(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in BASELINES if name in wanted)
 
 
-def majority(labels: np.ndarray, held_out: np.ndarray, eval_examples: int) -> RuleFit:
+def majority(labels: np.ndarray, fitted: np.ndarray, held_out: np.ndarray, eval_examples: int) -> RuleFit:
     """Predict the more frequent class of train for every example; class 0 where both are as frequent.
 
     Parameters
     ----------
     labels : ndarray, shape=(m,)
         Classes of the train examples, 0 or 1.
-    held_out : ndarray, shape=(m,), dtype=bool
-        The validation fold.
+    fitted, held_out : ndarray, shape=(m,), dtype=bool
+        The examples that the rule is fitted to, and the validation fold.
     eval_examples : int
 
     Returns
     -------
     RuleFit
-        The probability is the share of class 1 among the examples that are not held out.
+        The probability is the share of class 1 among the examples that it is fitted to.
 
     Examples
     --------
-    >>> majority(np.array([1, 1, 0, 1]), np.array([False, False, False, True]), 2).probability.round(3)
+    >>> held_out = np.array([False, False, False, True])
+    >>> majority(np.array([1, 1, 0, 1]), ~held_out, held_out, 2).probability.round(3)
     array([0.667, 0.667])
     """
-    share = float(labels[~held_out].mean())
+    share = float(labels[fitted].mean())
     guess = np.full(int(held_out.sum()), int(share > 0.5))
     return RuleFit(np.full(eval_examples, share), accuracy(labels[held_out], guess))
 
 
 def identity(
-    labels: np.ndarray, train_identity: np.ndarray, held_out: np.ndarray, eval_identity: np.ndarray
+    labels: np.ndarray,
+    train_identity: np.ndarray,
+    fitted: np.ndarray,
+    held_out: np.ndarray,
+    eval_identity: np.ndarray,
 ) -> RuleFit:
     """Predict class 1 for pairs whose sequence identity is above a threshold fitted on train.
 
@@ -109,8 +121,8 @@ def identity(
         Classes of the train pairs, 0 or 1.
     train_identity : ndarray, shape=(m,)
         Sequence identity of the train pairs, as a fraction.
-    held_out : ndarray, shape=(m,), dtype=bool
-        The validation fold; the threshold is fitted on the rest.
+    fitted, held_out : ndarray, shape=(m,), dtype=bool
+        The examples that the threshold is fitted to, and the validation fold.
     eval_identity : ndarray, shape=(eval examples,)
 
     Returns
@@ -119,7 +131,7 @@ def identity(
         The probability grows with the identity, along two straight lines that meet at the threshold
         with one half.
     """
-    threshold = identity_threshold(train_identity[~held_out], labels[~held_out])
+    threshold = identity_threshold(train_identity[fitted], labels[fitted])
     guess = train_identity[held_out] > threshold
     values = np.asarray(eval_identity, dtype=np.float64)
     probability = 0.5 * values / threshold
@@ -175,6 +187,41 @@ def random_vectors(accessions: Sequence[str], dimension: int, seed: int) -> np.n
         pieces = [accession[start : start + 4] for start in range(0, len(accession), 4)]
         vectors[row] = generator(seed, "random-vectors", *pieces).standard_normal(dimension)
     return vectors
+
+
+def sequence_vectors(encoder: Composition | KmerFrequencies, sequences: pa.ChunkedArray) -> np.ndarray:
+    """Frequencies that an encoder without weights counts, one sequence in memory at a time.
+
+    Returns
+    -------
+    ndarray, shape=(n, d), dtype=float32
+    """
+    vectors = np.empty((len(sequences), encoder.spec.dimension), dtype=np.float32)
+    for row, sequence in enumerate(sequences):
+        vectors[row] = encoder.embed([sequence.as_py()])[0]
+    return vectors
+
+
+def annotation_vectors(go_terms: pa.ChunkedArray) -> np.ndarray:
+    """Natural logarithm of one more than the number of Gene Ontology terms of each record.
+
+    Well-studied proteins have more annotations of every kind; this baseline shows how much of a question
+    that alone answers.
+
+    Parameters
+    ----------
+    go_terms : pyarrow.ChunkedArray of lists
+
+    Returns
+    -------
+    ndarray, shape=(n, 1), dtype=float32
+
+    Examples
+    --------
+    >>> annotation_vectors(pa.chunked_array([[["GO:1"], []]])).round(3).tolist()
+    [[0.6930000185966492], [0.0]]
+    """
+    return np.log1p(pc.list_value_length(go_terms).to_numpy()).astype(np.float32)[:, None]
 
 
 def length_vectors(sequences: pa.Table) -> np.ndarray:

@@ -15,10 +15,13 @@ from genoprot_evaluate.evaluation import evaluate
 from genoprot_evaluate.report import write_report
 from genoprot_evaluate.tables import format_scores
 
-__all__ = ["DEMO_ENCODERS", "add_arguments", "demo", "run"]
+__all__ = ["DEMO_BASELINES", "DEMO_ENCODERS", "add_arguments", "demo", "run"]
 
 DEMO_ENCODERS = ("kmer-4", "composition", "dipeptide")
 """Encoders of the demo: one of DNA, two of proteins; none needs weights."""
+
+DEMO_BASELINES = ("majority", "random-vectors", "length", "identity", "annotation-count")
+"""Baselines of the demo; the others are the demo's encoders."""
 
 
 def demo(out: str | Path, *, genes: int = 600, seed: int = 0) -> Path:
@@ -59,7 +62,7 @@ def demo(out: str | Path, *, genes: int = 600, seed: int = 0) -> Path:
         name: embed(name, dataset, out / "embeddings" / name, overwrite=True) for name in DEMO_ENCODERS
     }
     _say("4/5 a head per encoder and task, five ensembles, baselines")
-    record = evaluate(embeddings, dataset, seed=seed, out=out / "results")
+    record = evaluate(embeddings, dataset, baselines=DEMO_BASELINES, seed=seed, out=out / "results")
     print(format_scores(record))
     _say("5/5 the report")
     return write_report(out / "results", out / "report") / "index.html"

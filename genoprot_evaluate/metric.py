@@ -75,5 +75,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run `genoprot metric` with parsed arguments; returns the exit status."""
     print(f"installed {install_metric()}")
-    print("evaluate.load('genoprot') now works from every folder; HF_EVALUATE_OFFLINE=1 spares it the network")
+    print("evaluate.load('genoprot') now works everywhere; HF_EVALUATE_OFFLINE=1 keeps it off the network")
     return 0

@@ -8,7 +8,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Summary", "accuracy", "auroc", "matthews", "summarise"]
+__all__ = [
+    "CALIBRATION_BINS",
+    "Summary",
+    "accuracy",
+    "auprc",
+    "auroc",
+    "brier",
+    "calibration_error",
+    "matthews",
+    "summarise",
+]
+
+CALIBRATION_BINS = 10
+"""Bins of equal width into which probabilities are put."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +105,89 @@ def auroc(labels: np.ndarray, scores: np.ndarray) -> float | None:
     if len(np.unique(labels)) < 2:
         return None
     return float(roc_auc_score(labels, scores))
+
+
+def auprc(labels: np.ndarray, scores: np.ndarray) -> float | None:
+    """Area under the precision-recall curve of class 1; None where only one class is present.
+
+    Parameters
+    ----------
+    labels : ndarray, shape=(examples,)
+        Classes, 0 or 1.
+    scores : ndarray, shape=(examples,)
+        Higher for examples that lean more towards class 1; equal scores are called together.
+
+    Returns
+    -------
+    float or None
+        Average precision: the precision at each threshold weighted by the recall that it adds, without
+        interpolation. That of constant scores is the share of class 1.
+
+    Examples
+    --------
+    >>> auprc(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])).__round__(3)
+    0.833
+    """
+    from sklearn.metrics import average_precision_score
+
+    if len(np.unique(labels)) < 2:
+        return None
+    return float(average_precision_score(labels, scores))
+
+
+def brier(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
+    """Mean squared difference of probability and class; None where there are no examples.
+
+    Parameters
+    ----------
+    labels : ndarray, shape=(examples,)
+        Classes, 0 or 1.
+    probabilities : ndarray, shape=(examples,)
+        Of class 1; 0.25 for one half everywhere.
+
+    References
+    ----------
+    Brier, Monthly Weather Review 78 (1950) 1-3; here of one class, which is half of his sum over both.
+
+    Examples
+    --------
+    >>> brier(np.array([0, 1]), np.array([0.5, 1.0]))
+    0.125
+    """
+    if not len(labels):
+        return None
+    return float(np.square(np.asarray(probabilities, dtype=np.float64) - labels).mean())
+
+
+def calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
+    """Expected calibration error of the probability of class 1; None where there are no examples.
+
+    Probabilities are put into `CALIBRATION_BINS` bins of equal width, each with its upper edge, the first
+    with 0 too. The error is the mean over the bins of the absolute difference between mean probability
+    and share of class 1, weighted by the examples in them.
+
+    Parameters
+    ----------
+    labels : ndarray, shape=(examples,)
+        Classes, 0 or 1.
+    probabilities : ndarray, shape=(examples,)
+
+    References
+    ----------
+    Naeini, Cooper and Hauskrecht, AAAI 2015; Guo et al., ICML 2017, who bin by confidence instead.
+
+    Examples
+    --------
+    >>> calibration_error(np.array([0, 1, 1, 1]), np.array([0.15, 0.15, 0.9, 0.9])).__round__(3)
+    0.225
+    """
+    if not len(labels):
+        return None
+    values = np.asarray(probabilities, dtype=np.float64)
+    edges = np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS
+    bins = np.searchsorted(edges, values, side="left")
+    gaps = np.bincount(bins, weights=values - labels, minlength=CALIBRATION_BINS)
+    return float(np.abs(gaps).sum() / len(values))
 
 
 def matthews(labels: np.ndarray, predicted: np.ndarray) -> float | None:

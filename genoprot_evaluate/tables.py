@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from genoprot_datasets.tasks import GROUPS, TASKS
+from genoprot_evaluate.comparison import best_models, tied_models
 from genoprot_evaluate.results import KINDS, ResultRecord, Score
 
-__all__ = ["best_models", "format_scores", "percent", "score_rows"]
+__all__ = ["format_scores", "percent", "score_rows"]
 
 WIDTH = 120
 """Columns of text when the width of the terminal is not known."""
 
-# Equal counts of hits can differ in the last digit of their mean, unequal ones differ by far more.
-_EQUAL = 1e-9
 _HEADINGS = {"encoder": "Encoders", "ensemble": "Ensembles", "baseline": "Baselines"}
 
 
@@ -35,19 +35,6 @@ def percent(score: Score) -> str:
     return mean if score.accuracy.std is None else f"{mean} ± {100 * score.accuracy.std:.1f}"
 
 
-def best_models(record: ResultRecord, task: str) -> frozenset[str]:
-    """Encoders and ensembles with the highest mean accuracy on a task; several when they are equal."""
-    means = {
-        name: score.accuracy.mean
-        for name, score in record.scores[task].items()
-        if record.models[name].kind != "baseline"
-        and score.accuracy is not None
-        and score.accuracy.mean is not None
-    }
-    highest = max(means.values(), default=None)
-    return frozenset(name for name, mean in means.items() if mean > highest - _EQUAL)
-
-
 def score_rows(record: ResultRecord) -> list[dict[str, Any]]:
     """One flat row per task and model.
 
@@ -56,15 +43,19 @@ def score_rows(record: ResultRecord) -> list[dict[str, Any]]:
     list of dict
         Tasks in the order of the paper; in each, encoders, ensembles and baselines by name. Keys:
         `task`, `title`, `group`, `model`, `kind`, `status`, `reason`, `accuracy_mean`, `accuracy_std`,
-        `auroc_mean`, `mcc_mean`, `validation_accuracy`, `challenge_accuracy`, `challenge_examples`,
-        `train_examples`, `eval_examples`, `epochs`, `best`.
+        `accuracy_low`, `accuracy_high`, `auroc_mean`, `auprc_mean`, `mcc_mean`, `brier_mean`,
+        `calibration_error`, `validation_accuracy`, `challenge_accuracy`, `challenge_examples`,
+        `train_examples`, `eval_examples`, `epochs`, `note`, `best`, `tied`, and for each bin of sequence
+        identity of the record `accuracy_identity_LOW_HIGH` and `examples_identity_LOW_HIGH`.
     """
     rows = []
+    bins = sorted({(entry.low, entry.high) for score in _cells(record) for entry in score.identity_bins})
     for task in record.tasks:
-        best = best_models(record, task)
+        best, tied = best_models(record, task), tied_models(record, task)
         for kind in KINDS:
             for model in record.models_of(kind):
                 score = record.scores[task][model]
+                by_identity = {(entry.low, entry.high): entry for entry in score.identity_bins}
                 rows.append(
                     {
                         "task": task,
@@ -76,25 +67,43 @@ def score_rows(record: ResultRecord) -> list[dict[str, Any]]:
                         "reason": score.reason,
                         "accuracy_mean": score.accuracy and score.accuracy.mean,
                         "accuracy_std": score.accuracy and score.accuracy.std,
+                        "accuracy_low": score.interval and score.interval.low,
+                        "accuracy_high": score.interval and score.interval.high,
                         "auroc_mean": score.auroc and score.auroc.mean,
+                        "auprc_mean": score.auprc and score.auprc.mean,
                         "mcc_mean": score.mcc and score.mcc.mean,
+                        "brier_mean": score.brier and score.brier.mean,
+                        "calibration_error": score.calibration_error,
                         "validation_accuracy": score.validation_accuracy,
                         "challenge_accuracy": score.challenge_accuracy,
                         "challenge_examples": score.challenge_examples,
                         "train_examples": score.train_examples,
                         "eval_examples": score.eval_examples,
                         "epochs": score.epochs,
+                        "note": score.note,
                         "best": model in best,
+                        "tied": model in tied,
                     }
                 )
+                for low, high in bins:
+                    entry = by_identity.get((low, high))
+                    name = f"identity_{low:g}_{high:g}"
+                    rows[-1][f"accuracy_{name}"] = entry and entry.accuracy
+                    rows[-1][f"examples_{name}"] = entry and entry.examples
     return rows
+
+
+def _cells(record: ResultRecord) -> Iterator[Score]:
+    for cells in record.scores.values():
+        yield from cells.values()
 
 
 def format_scores(record: ResultRecord, width: int = WIDTH) -> str:
     """The accuracies as text: tasks down, models across, in as many blocks as the width asks for.
 
     Encoders, ensembles and baselines stand in blocks of their own; ``*`` marks the best encoder or
-    ensemble of a task; numbers in brackets point to the reasons below the table.
+    ensemble of a task, ``=`` what cannot be told from it; numbers in brackets point to the reasons below
+    the table.
 
     Parameters
     ----------
@@ -105,19 +114,51 @@ def format_scores(record: ResultRecord, width: int = WIDTH) -> str:
     reasons: dict[str, int] = {}
     name = record.dataset["name"]
     blocks = [f"GENO-PROT accuracy on {name} in %: mean ± standard deviation over the eval samples"]
+    marks = {task: _marks(record, task) for task in record.tasks}
     titles = max((len(TASKS[task].title) for task in record.tasks), default=0) + 2
     for kind in KINDS:
         models = record.models_of(kind)
-        columns = {model: _column(record, model, reasons) for model in models}
+        columns = {model: _column(record, model, marks, reasons) for model in models}
         for part in _parts(models, columns, width - titles):
             blocks.append(_block(record, _HEADINGS[kind], part, columns, titles))
-    blocks.append("* best encoder or ensemble of the task")
+    footnotes = ["* best encoder or ensemble of the task", *_footnotes(record)]
+    blocks.append(
+        "\n".join(textwrap.fill(note, max(20, width), subsequent_indent="  ") for note in footnotes)
+    )
     if reasons:
         blocks.append("\n".join(f"[{number}] {reason}" for reason, number in reasons.items()))
     return "\n\n".join(blocks) + "\n"
 
 
-def _column(record: ResultRecord, model: str, reasons: dict[str, int]) -> dict[str, str]:
+def _marks(record: ResultRecord, task: str) -> dict[str, str]:
+    return dict.fromkeys(tied_models(record, task), "=") | dict.fromkeys(best_models(record, task), "*")
+
+
+def _footnotes(record: ResultRecord) -> Iterator[str]:
+    """What the intervals are, and the notes on single scores."""
+    if any(record.comparisons.values()):
+        yield "= not told from it: 5% level, proteins drawn anew, corrected over the tasks (Holm)"
+    intervals = [
+        score.interval
+        for cells in record.scores.values()
+        for model, score in cells.items()
+        if score.interval is not None and record.models[model].kind != "baseline"
+    ]
+    if intervals:
+        reach = sorted(50 * (interval.high - interval.low) for interval in intervals)
+        yield (
+            f"{100 * intervals[0].level:.0f}% intervals of encoders and ensembles, over proteins: "
+            f"±{reach[0]:.1f} to ±{reach[-1]:.1f} points"
+        )
+    for task in record.tasks:
+        for model, score in sorted(record.scores[task].items()):
+            if score.note is not None:
+                yield f"{task} x {model}: {score.note}"
+
+
+def _column(
+    record: ResultRecord, model: str, marks: Mapping[str, Mapping[str, str]], reasons: dict[str, int]
+) -> dict[str, str]:
     """Cells of a model by task, its heading under the empty name; new reasons are numbered.
 
     The last column of a cell is kept for the mark, so that numbers stand in line.
@@ -126,7 +167,7 @@ def _column(record: ResultRecord, model: str, reasons: dict[str, int]) -> dict[s
     for task in record.tasks:
         score = record.scores[task][model]
         if score.reason is None:
-            mark = "*" if model in best_models(record, task) else " "
+            mark = marks[task].get(model, " ")
         else:
             mark = f" [{reasons.setdefault(score.reason, len(reasons) + 1)}] "
         column[task] = percent(score) + mark

@@ -13,13 +13,25 @@ import numpy as np
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate import baselines
-from genoprot_evaluate.evaluation.examples import TaskExamples
-from genoprot_evaluate.heads import HeadConfig, one_thread_per_head, train_head, validation_fold
-from genoprot_evaluate.results import Score
-from genoprot_evaluate.statistics import Summary, accuracy, auroc, matthews, summarise
+from genoprot_evaluate.evaluation.examples import Split, TaskExamples
+from genoprot_evaluate.heads import HeadConfig, divide_examples, one_thread_per_head, train_head
+from genoprot_evaluate.results import IdentityBin, Score
+from genoprot_evaluate.statistics import (
+    Summary,
+    accuracy,
+    auprc,
+    auroc,
+    brier,
+    calibration_error,
+    matthews,
+    summarise,
+)
 from genoprot_evaluate.store import EmbeddingTable
 
-__all__ = ["Fit", "OnEpoch", "fit_head", "fit_rule", "run_cells", "score_fit"]
+__all__ = ["IDENTITY_EDGES", "Fit", "OnEpoch", "fit_head", "fit_rule", "run_cells", "score_fit"]
+
+IDENTITY_EDGES = (0.0, 0.02, 0.05, 0.1, 0.25, 1.0)
+"""Edges of the bins of sequence identity in which accuracy is taken apart, as fractions."""
 
 OnEpoch = Callable[[int, float], None]
 """Hook of `heads.train_head`: number of the epoch and validation loss."""
@@ -39,6 +51,8 @@ class Fit(NamedTuple):
         The predicted class.
     validation_accuracy : float or None
     epochs : int or None
+    note : str or None
+        What the head could not do in the way that was asked for.
     """
 
     status: str
@@ -47,6 +61,7 @@ class Fit(NamedTuple):
     predicted: np.ndarray | None = None
     validation_accuracy: float | None = None
     epochs: int | None = None
+    note: str | None = None
 
 
 def fit_head(
@@ -69,7 +84,15 @@ def fit_head(
     )
     probability = trained.predict_proba(table.vectors, rows[test.members])
     predicted = (probability > 0.5).astype(np.int8)
-    return Fit("OK", None, probability, predicted, trained.validation_accuracy, trained.epochs)
+    return Fit(
+        "OK",
+        None,
+        probability,
+        predicted,
+        trained.validation_accuracy,
+        trained.epochs,
+        trained.validation_note,
+    )
 
 
 def fit_rule(examples: TaskExamples, name: str, head: HeadConfig, seed: int) -> Fit:
@@ -77,13 +100,13 @@ def fit_rule(examples: TaskExamples, name: str, head: HeadConfig, seed: int) -> 
     train, test = examples.train, examples.eval
     if name == "baseline:identity" and TASKS[examples.task].arity == 1:
         return Fit("N/A", "a single record has no sequence identity to another")
-    held_out = validation_fold(train.labels, head.validation_fraction, seed)
+    fold = divide_examples(train.members, train.labels, head, seed)
     if name == "baseline:identity":
-        rule = baselines.identity(train.labels, train.identity, held_out, test.identity)
+        rule = baselines.identity(train.labels, train.identity, fold.fitted, fold.held_out, test.identity)
     else:
-        rule = baselines.majority(train.labels, held_out, len(test))
+        rule = baselines.majority(train.labels, fold.fitted, fold.held_out, len(test))
     predicted = (rule.probability > 0.5).astype(np.int8)
-    return Fit("OK", None, rule.probability, predicted, rule.validation_accuracy)
+    return Fit("OK", None, rule.probability, predicted, rule.validation_accuracy, None, fold.note)
 
 
 def run_cells(
@@ -148,4 +171,21 @@ def score_fit(examples: TaskExamples | None, fit: Fit) -> Score:
         train_examples=len(examples.train),
         eval_examples=len(test),
         epochs=fit.epochs,
+        auprc=over_samples(auprc, fit.probability),
+        brier=over_samples(brier, fit.probability),
+        calibration_error=calibration_error(test.labels, fit.probability),
+        identity_bins=_identity_bins(test, fit.predicted),
+        note=fit.note,
     )
+
+
+def _identity_bins(test: Split, predicted: np.ndarray) -> tuple[IdentityBin, ...]:
+    """Accuracy by identity; a bin holds its lower edge, the last one both."""
+    if test.identity is None:
+        return ()
+    place = np.searchsorted(IDENTITY_EDGES[1:-1], test.identity, side="right")
+    bins = []
+    for number, (low, high) in enumerate(zip(IDENTITY_EDGES, IDENTITY_EDGES[1:])):
+        rows = place == number
+        bins.append(IdentityBin(low, high, int(rows.sum()), accuracy(test.labels[rows], predicted[rows])))
+    return tuple(bins)

@@ -12,6 +12,7 @@ from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate.baselines import BASELINES
 from genoprot_evaluate.evaluation.scoring import DEFAULT_BASELINES, MISSING, Progress, evaluate
+from genoprot_evaluate.heads import VALIDATIONS, HeadConfig
 from genoprot_evaluate.store import EmbeddingTable, load_embeddings
 from genoprot_evaluate.tables import WIDTH, format_scores, percent
 
@@ -20,7 +21,9 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `genoprot evaluate`."""
-    parser.add_argument("--dataset", required=True, metavar="NAME", help="dataset folder or Hub id")
+    parser.add_argument(
+        "--dataset", default="llnl/geno-prot", metavar="DIR", help="folder or Hub id; default: llnl/geno-prot"
+    )
     parser.add_argument(
         "--embeddings", required=True, nargs="+", metavar="DIR", help="folders written by genoprot embed"
     )
@@ -40,6 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="default: " + " ".join(name.split(":")[1] for name in BASELINES),
     )
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    parser.add_argument(
+        "--validation",
+        choices=VALIDATIONS,
+        default="pairs",
+        help="what is held out of train to stop early: pairs, as in the paper (default), or proteins with "
+        "all their pairs",
+    )
     parser.add_argument(
         "--missing",
         choices=MISSING,
@@ -66,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
         members=args.members,
         baselines=args.baselines,
         seed=args.seed,
+        head=HeadConfig(validation=args.validation),
         missing=args.missing,
         out=args.out,
         progress=_ticker() if sys.stderr.isatty() else None,

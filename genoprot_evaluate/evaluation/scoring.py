@@ -19,10 +19,14 @@ from genoprot_datasets.tasks import TASKS, get_task
 from genoprot_evaluate.baselines import (
     BASELINES,
     DEFAULT_DIMENSION,
+    annotation_vectors,
     baseline_names,
     length_vectors,
     random_vectors,
+    sequence_vectors,
 )
+from genoprot_evaluate.comparison import compare_models
+from genoprot_evaluate.encoders.kmer import Composition, KmerFrequencies
 from genoprot_evaluate.ensembles import ENSEMBLES, default_members, normalised_weights
 from genoprot_evaluate.evaluation.cells import Fit, OnEpoch, fit_head, fit_rule, run_cells, score_fit
 from genoprot_evaluate.evaluation.examples import TaskExamples, read_examples
@@ -162,8 +166,10 @@ def evaluate(
         scores=scores,
         ensembles=ensembles,
     )
+    predictions = _predictions(examples, fits)
+    record = compare_models(record, predictions)
     if out is not None:
-        write_record(record, _predictions(examples, fits), out)
+        write_record(record, predictions, out)
     return record
 
 
@@ -225,12 +231,17 @@ def _baseline_tables(
     floors: Sequence[str], published: PublishedDataset, tables: Mapping[str, EmbeddingTable], seed: int
 ) -> dict[str, EmbeddingTable]:
     """Vectors of the baselines that are scored with a head."""
-    records = published.sequences(["accession", "dna_length", "protein_length"])
+    records = published.sequences(["accession", "dna_length", "protein_length", "go_terms"])
     accessions = records["accession"].to_pylist()
     width = max((table.dimension for table in tables.values()), default=DEFAULT_DIMENSION)
     makers = {
         "baseline:random-vectors": lambda: random_vectors(accessions, width, seed),
         "baseline:length": lambda: length_vectors(records),
+        "baseline:composition": lambda: sequence_vectors(
+            Composition(), published.sequences(["protein"])["protein"]
+        ),
+        "baseline:kmer": lambda: sequence_vectors(KmerFrequencies(), published.sequences(["dna"])["dna"]),
+        "baseline:annotation-count": lambda: annotation_vectors(records["go_terms"]),
     }
     return {name: EmbeddingTable(name, accessions, make()) for name, make in makers.items() if name in floors}
 
@@ -272,6 +283,7 @@ def _predictions(examples: Mapping[str, TaskExamples], fits: Mapping[str, Mappin
     """Every prediction, by task and model, with the columns of `results.PREDICTIONS`."""
     parts = [PREDICTIONS.empty_table()]
     for task, known in examples.items():
+        names = [known.accessions.take(pa.array(column)) for column in known.eval.members.T]
         for model in sorted(fits[task]):
             found = fits[task][model]
             if found.status == "OK":
@@ -280,6 +292,8 @@ def _predictions(examples: Mapping[str, TaskExamples], fits: Mapping[str, Mappin
                     "task": pa.repeat(task, rows),
                     "sample": known.eval.sample,
                     "row": np.arange(rows, dtype=np.int32),
+                    "accession_a": names[0],
+                    "accession_b": names[1] if len(names) == 2 else pa.nulls(rows, pa.string()),
                     "model": pa.repeat(model, rows),
                     "label": known.eval.labels,
                     "predicted": found.predicted,

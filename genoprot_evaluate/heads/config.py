@@ -8,7 +8,10 @@ from typing import Any
 
 from genoprot_datasets.errors import GenoProtError
 
-__all__ = ["HeadConfig"]
+__all__ = ["VALIDATIONS", "HeadConfig"]
+
+VALIDATIONS = ("pairs", "proteins")
+"""What can be held out for validation."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,11 @@ class HeadConfig:
     standardisation : {"train-proteins"}
         Columns are centred and scaled with the mean and standard deviation over the proteins of the
         train examples, each counted once; a column without variance is centred only.
+    validation : {"pairs", "proteins"}
+        What is held out to stop early: examples, or proteins with all their pairs; see `heads.folds`.
     validation_fraction : float
-        Share of the train examples held out to stop early, stratified by label.
+        Share of the train examples held out, stratified by label; of the pairs whose two proteins are
+        held out, as near to it as proteins allow.
 
     Examples
     --------
@@ -59,6 +65,7 @@ class HeadConfig:
     largest_batch: int = 4096
     initialisation: str = "uniform-fan-in"
     standardisation: str = "train-proteins"
+    validation: str = "pairs"
     validation_fraction: float = 0.1
 
     def __post_init__(self) -> None:
@@ -75,6 +82,7 @@ class HeadConfig:
             "largest_batch": self.largest_batch >= self.smallest_batch,
             "initialisation": self.initialisation == "uniform-fan-in",
             "standardisation": self.standardisation == "train-proteins",
+            "validation": self.validation in VALIDATIONS,
             "validation_fraction": 0 < self.validation_fraction < 1,
         }
         for name, holds in rules.items():

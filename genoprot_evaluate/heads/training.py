@@ -12,6 +12,7 @@ import numpy as np
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.seeding import generator
 from genoprot_evaluate.heads.config import HeadConfig
+from genoprot_evaluate.heads.folds import divide_examples
 from genoprot_evaluate.heads.network import (
     all_logits,
     initial_parameters,
@@ -20,7 +21,7 @@ from genoprot_evaluate.heads.network import (
     tensor,
 )
 
-__all__ = ["TrainedHead", "one_thread_per_head", "train_head", "validation_fold"]
+__all__ = ["TrainedHead", "one_thread_per_head", "train_head"]
 
 _COLUMNS = 256
 # A float32 column that spreads less than this beside its mean only shows rounding.
@@ -43,6 +44,8 @@ class TrainedHead:
     validation_loss, validation_accuracy : float
         Cross-entropy in nats and accuracy on the validation fold, at the best epoch.
     fitted_examples, validation_examples : int
+    validation_note : str or None
+        Why the examples were not divided as `HeadConfig.validation` asks.
     """
 
     config: HeadConfig
@@ -55,6 +58,7 @@ class TrainedHead:
     validation_accuracy: float
     fitted_examples: int
     validation_examples: int
+    validation_note: str | None
 
     def predict_proba(self, vectors: np.ndarray, examples: np.ndarray) -> np.ndarray:
         """Probability of class 1.
@@ -99,38 +103,6 @@ def one_thread_per_head() -> Iterator[int]:
         yield threads
     finally:
         torch.set_num_threads(threads)
-
-
-def validation_fold(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Which examples are held out for validation: a share of each class, one at least.
-
-    Parameters
-    ----------
-    labels : ndarray, shape=(m,)
-        0 or 1.
-    fraction : float
-    seed : int
-
-    Returns
-    -------
-    ndarray, shape=(m,), dtype=bool
-
-    Raises
-    ------
-    GenoProtError
-        If a class has fewer than two examples.
-    """
-    rng = generator(seed, "validation")
-    held_out = np.zeros(len(labels), dtype=bool)
-    for label in (0, 1):
-        rows = np.flatnonzero(labels == label)
-        if len(rows) < 2:
-            raise GenoProtError(
-                f"{len(rows)} train examples of class {label}; a head needs two of each class or more"
-            )
-        count = min(len(rows) - 1, max(1, round(fraction * len(rows))))
-        held_out[rng.permutation(rows)[:count]] = True
-    return held_out
 
 
 def train_head(
@@ -179,13 +151,13 @@ def train_head(
     from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
     config = config or HeadConfig()
-    held_out = validation_fold(labels, config.validation_fraction, seed)
+    fold = divide_examples(examples, labels, config, seed)
     used, local = _used_rows(examples)
     rows = vectors[used]
     mean, scale = _standardisation(rows)
     table = tensor((rows - mean) / scale)
     local, targets = torch.from_numpy(local), torch.from_numpy(labels.astype(np.float32))
-    validation, fit = np.flatnonzero(held_out), np.flatnonzero(~held_out)
+    validation, fit = np.flatnonzero(fold.held_out), np.flatnonzero(fold.fitted)
     batch_size = config.batch_size(len(fit))
     logits = logits_by_protein if 2 * len(table) <= batch_size else logits_by_example
 
@@ -228,6 +200,7 @@ def train_head(
         validation_accuracy=accuracy,
         fitted_examples=len(fit),
         validation_examples=len(validation),
+        validation_note=fold.note,
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from genoprot_datasets.errors import GenoProtError
+from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.files import atomic_folder
-from genoprot_evaluate.report.checks import complete_record
 from genoprot_evaluate.report.exports import scores_csv, scores_markdown
 from genoprot_evaluate.report.figures import accuracy_figure, inline_svg, save_figure
 from genoprot_evaluate.report.page import render_page
+from genoprot_evaluate.results import read_record
 
 __all__ = ["FILES", "add_arguments", "run", "write_report"]
 
@@ -44,7 +44,9 @@ def write_report(results: str | Path, out: str | Path) -> Path:
         If there is no record, it cannot be read or holds nothing to show, `out` is a file or a folder
         with anything else in it, or matplotlib is not installed.
     """
-    record = complete_record(results)
+    record = read_record(results)
+    if not record.tasks or not record.models:
+        raise SourceError(results, "the record holds no scores")
     _refuse_strangers(Path(out))
     figure = accuracy_figure(record)
     csv_text = scores_csv(record)

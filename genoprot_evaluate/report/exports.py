@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterable
 from importlib.resources import files
 from string import Template
 from typing import Any
 
 from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate.report.classes import CLASSES, models_by_class
+from genoprot_evaluate.report.differences import differences_note, rank_rows, tie_rows
 from genoprot_evaluate.report.facts import CAVEATS, numbered_reasons, printable, run_facts
 from genoprot_evaluate.results import ResultRecord
 from genoprot_evaluate.tables import percent, score_rows
@@ -23,14 +25,19 @@ def scores_csv(record: ResultRecord) -> str:
 
     Columns are those of `tables.score_rows`, the model's modality and dimension, and the accuracy of each
     evaluation sample as ``accuracy_0``, ``accuracy_1``, ... Numbers are written to the last digit and
-    read back as the same; what does not apply is empty; ``best`` is 0 or 1.
+    read back as the same; what does not apply is empty; ``best`` and ``tied`` are 0 or 1.
     """
     rows = []
     for row in score_rows(record):
         model = record.models[row["model"]]
         accuracy = record.scores[row["task"]][row["model"]].accuracy
         samples = accuracy.samples if accuracy is not None else ()
-        row |= {"best": int(row["best"]), "modality": model.modality, "dimension": model.dimension}
+        row |= {
+            "best": int(row["best"]),
+            "tied": int(row["tied"]),
+            "modality": model.modality,
+            "dimension": model.dimension,
+        }
         rows.append(row | {f"accuracy_{number}": value for number, value in enumerate(samples)})
     columns = dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row)
     text = io.StringIO()
@@ -56,9 +63,19 @@ def scores_markdown(record: ResultRecord) -> str:
     return template.substitute(
         tables="\n\n".join(tables),
         notes=f"\nCells without a score:\n\n{notes}\n" if reasons else "",
+        differences=_differences(record),
         caveats="\n".join(f"* {caveat}" for caveat in CAVEATS),
         facts="\n".join(f"* {label}: {_escaped(value)}" for label, value in run_facts(record)),
     )
+
+
+def _differences(record: ResultRecord) -> str:
+    """Ties with the best per task, then the ranks."""
+    ties = [["Task", "Best", "Not told from it"], ["---"] * 3, *tie_rows(record)]
+    ranks = [["Model", "Average rank", "Wins", "Losses"], ["---", "---:", "---:", "---:"]]
+    ranks += [[name, f"{rank:.2f}", str(won), str(lost)] for name, rank, won, lost in rank_rows(record)]
+    tables = ["\n".join(_line(map(_escaped, row)) for row in rows) for rows in (ties, ranks)]
+    return "\n\n".join([tables[0], _escaped(differences_note(record)), tables[1]])
 
 
 def _cell(record: ResultRecord, task: str, model: str, reasons: dict[str, int]) -> str:
@@ -66,7 +83,7 @@ def _cell(record: ResultRecord, task: str, model: str, reasons: dict[str, int]) 
     return percent(score) + (f" ({reasons[score.reason]})" if score.reason is not None else "")
 
 
-def _line(cells: list[Any]) -> str:
+def _line(cells: Iterable[Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 

@@ -9,10 +9,11 @@ __all__ = ["CAVEATS", "numbered_reasons", "printable", "run_facts"]
 
 CAVEATS = (
     "Both classes of a question are equally frequent in every evaluation sample, so chance is 50 %.",
-    "Read a score beside the baselines: they know no more of a protein than its length or its identity with "
-    "another one, and show how much of a question can be answered that way.",
+    "Read a score beside the baselines: they know no more of a protein than its length, its composition, how "
+    "well it is annotated or its identity with another one, and show how much of a question that answers.",
     "The ± is the standard deviation over the evaluation samples. They are drawn from the same proteins and "
-    "overlap, so it is not a confidence interval; it does not say which of two models is better.",
+    "overlap, so it is not a confidence interval; the intervals come from drawing the proteins anew, and say "
+    "nothing about another choice of seed, head or dataset.",
     "An encoder may have seen the proteins of the eval fold, or their annotations, in its own training.",
     "Ensembles are made of the encoders listed as their members; they do not confirm them independently.",
 )

@@ -12,10 +12,12 @@ from string import Template
 from typing import Any
 
 from genoprot_datasets.tasks import GROUPS, TASKS
+from genoprot_evaluate.comparison import best_models, tied_models
 from genoprot_evaluate.report.classes import CLASSES, colours, models_by_class
+from genoprot_evaluate.report.differences import differences_note, rank_rows, tie_rows, win_table
 from genoprot_evaluate.report.facts import CAVEATS, numbered_reasons, printable, run_facts
 from genoprot_evaluate.results import ResultRecord
-from genoprot_evaluate.tables import best_models, percent, score_rows
+from genoprot_evaluate.tables import percent, score_rows
 
 __all__ = ["render_page"]
 
@@ -24,8 +26,13 @@ _MEASURES = {
     "model": "Model",
     "accuracy_mean": "Accuracy %",
     "accuracy_std": "± %",
+    "accuracy_low": "Interval from %",
+    "accuracy_high": "to %",
     "auroc_mean": "AUROC",
+    "auprc_mean": "AUPRC",
     "mcc_mean": "MCC",
+    "brier_mean": "Brier",
+    "calibration_error": "Calibration error",
     "validation_accuracy": "Validation %",
     "challenge_accuracy": "Challenge %",
     "challenge_examples": "Challenge pairs",
@@ -33,7 +40,14 @@ _MEASURES = {
     "eval_examples": "Eval examples",
     "epochs": "Epochs",
 }
-_IN_PERCENT = {"accuracy_mean", "accuracy_std", "validation_accuracy", "challenge_accuracy"}
+_IN_PERCENT = {
+    "accuracy_mean",
+    "accuracy_std",
+    "accuracy_low",
+    "accuracy_high",
+    "validation_accuracy",
+    "challenge_accuracy",
+}
 
 
 def render_page(record: ResultRecord, figure: str, csv_text: str) -> str:
@@ -74,6 +88,7 @@ def render_page(record: ResultRecord, figure: str, csv_text: str) -> str:
             f'<th scope="col" data-sort>{_text(title)}</th>' for title in _MEASURES.values()
         ),
         measure_rows="\n".join(_measure_rows(record)),
+        **_differences(record),
         caveats="\n".join(f"<li>{_text(caveat)}</li>" for caveat in CAVEATS),
         facts="\n".join(
             f"<dt>{_text(label)}</dt><dd>{_text(value)}</dd>" for label, value in run_facts(record)
@@ -103,6 +118,7 @@ def _score_rows(record: ResultRecord, reasons: dict[str, int]) -> Iterable[str]:
     """One row per model, with the number behind each cell for sorting."""
     tones = colours(record)
     best = {task: best_models(record, task) for task in record.tasks}
+    tied = {task: tied_models(record, task) for task in record.tasks}
     for key, names in models_by_class(record).items():
         for name in names:
             tone = f'<span class="tone" style="background: {tones[name]}"></span>'
@@ -118,6 +134,8 @@ def _score_rows(record: ResultRecord, reasons: dict[str, int]) -> Iterable[str]:
                     )
                 elif name in best[task]:
                     shown = f"<strong>{shown}</strong>"
+                elif name in tied[task]:
+                    shown += '<sup title="not told from the best encoder or ensemble">=</sup>'
                 cells.append(_number_cell(score.accuracy and score.accuracy.mean, shown))
             yield f"<tr>{''.join(cells)}</tr>"
 
@@ -136,6 +154,35 @@ def _measure_rows(record: ResultRecord) -> Iterable[str]:
                 shown = str(value) if isinstance(value, int) else f"{value:.3f}"
             cells.append(_number_cell(value, shown))
         yield f"<tr>{''.join(cells)}</tr>"
+
+
+def _differences(record: ResultRecord) -> dict[str, str]:
+    """The rows of the section on differences by placeholder."""
+    names, wins = win_table(record)
+    ranks = (
+        f'<th scope="row">{_text(name)}</th>{_number_cell(rank, f"{rank:.2f}")}'
+        f"{_number_cell(won, str(won))}{_number_cell(lost, str(lost))}"
+        for name, rank, won, lost in rank_rows(record)
+    )
+    ties = (
+        f'<th scope="row">{_text(title)}</th><td>{_text(best)}</td><td>{_text(tied)}</td>'
+        for title, best, tied in tie_rows(record)
+    )
+    beats = (
+        f'<th scope="row">{_text(name)}</th>' + "".join(f"<td>{count or '·'}</td>" for count in counts)
+        for name, counts in zip(names, wins)
+    )
+    return {
+        "rank_note": _text(differences_note(record)),
+        "rank_rows": _table_rows(ranks),
+        "tie_rows": _table_rows(ties),
+        "win_heads": "".join(f'<th scope="col">{_text(name)}</th>' for name in names),
+        "win_rows": _table_rows(beats),
+    }
+
+
+def _table_rows(rows: Iterable[str]) -> str:
+    return "\n".join(f"<tr>{row}</tr>" for row in rows)
 
 
 def _number_cell(value: float | None, shown: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ baselines : iterable of str
     All when left out; an empty list leaves them away.
 seed : int
 head : genoprot_evaluate.heads.HeadConfig, optional
+validation : {"pairs", "proteins"}, optional
+    What is held out of train to stop early, whatever `head` says of it.
 missing : {"refuse", "mark"}
     What to do where vectors lack proteins that a task needs: raise, or mark the cell N/A.
 
@@ -87,9 +90,12 @@ class Genoprot(evaluate.Metric):
         baselines: Iterable[str] = evaluation.DEFAULT_BASELINES,
         seed: int = 0,
         head: HeadConfig | None = None,
+        validation: str | None = None,
         missing: str = "refuse",
     ) -> dict[str, Any] | None:
         """Score encoders; None in every process but the first."""
+        if validation is not None:
+            head = replace(head or HeadConfig(), validation=validation)
         options = {
             "embeddings": embeddings,
             "dataset": dataset,

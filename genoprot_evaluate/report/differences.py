@@ -1,0 +1,60 @@
+"""Which differences hold, as every form of the report shows them."""
+
+from __future__ import annotations
+
+from genoprot_datasets.tasks import TASKS
+from genoprot_evaluate.comparison import beaten, best_models, tied_models
+from genoprot_evaluate.ranking import rank_models
+from genoprot_evaluate.results import ResultRecord
+
+__all__ = ["differences_note", "rank_rows", "tie_rows", "win_table"]
+
+
+def rank_rows(record: ResultRecord) -> list[tuple[str, float, int, int]]:
+    """Model, average rank, and how many times it beats another model and is beaten, best rank first.
+
+    A model is counted once for each other model and task.
+    """
+    wins = beaten(record)
+    rows = []
+    for name, rank in rank_models(record).ranks.items():
+        won = sum(len(tasks) for tasks in wins.get(name, {}).values())
+        lost = sum(len(losers.get(name, ())) for losers in wins.values())
+        rows.append((name, rank, won, lost))
+    return rows
+
+
+def tie_rows(record: ResultRecord) -> list[tuple[str, str, str]]:
+    """Title of a task, its best encoders or ensembles, and the models that cannot be told from them."""
+    rows = []
+    for task in record.tasks:
+        if record.comparisons.get(task):
+            best = best_models(record, task)
+            tied = ", ".join(sorted(tied_models(record, task) - best)) or "none"
+            rows.append((TASKS[task].title, ", ".join(sorted(best)), tied))
+    return rows
+
+
+def win_table(record: ResultRecord) -> tuple[list[str], list[list[int]]]:
+    """Names of the compared models, and in how many tasks each (row) beats each (column)."""
+    pairs = [pair for task in record.tasks for pair in record.comparisons.get(task, ())]
+    names = sorted({name for pair in pairs for name in (pair.first, pair.second)})
+    wins = beaten(record)
+    return names, [[len(wins.get(name, {}).get(other, ())) for other in names] for name in names]
+
+
+def differences_note(record: ResultRecord) -> str:
+    """What the ranks are taken over, how far apart they have to be, and who is left out."""
+    ranking = rank_models(record)
+    count = len(ranking.tasks)
+    note = f"Ranks are averages over {count} task{'s' * (count != 1)}: {', '.join(ranking.tasks) or 'none'}."
+    if ranking.critical_difference is not None:
+        note += (
+            f" Two average ranks differ at the 5% level when they are {ranking.critical_difference:.2f} "
+            f"apart (Nemenyi); that all models are equally good has p = {ranking.p:.2g} (Friedman, Iman and "
+            "Davenport)."
+        )
+    if ranking.left_out:
+        listed = ", ".join(f"{name} ({scored} of {count})" for name, scored in ranking.left_out.items())
+        note += f" Not ranked, since not scored in all of them: {listed}."
+    return note

@@ -1,0 +1,43 @@
+"""The result record: what one run of the evaluation found, and the only source of every table."""
+
+from genoprot_evaluate.results.cells import (
+    KINDS,
+    STATUSES,
+    Comparison,
+    Ensemble,
+    IdentityBin,
+    Interval,
+    Score,
+    ScoredModel,
+)
+from genoprot_evaluate.results.record import (
+    PREDICTIONS,
+    PREDICTIONS_NAME,
+    RECORD_NAME,
+    SCHEMA_VERSION,
+    ResultRecord,
+    check_folder,
+    read_predictions,
+    read_record,
+    write_record,
+)
+
+__all__ = [
+    "KINDS",
+    "PREDICTIONS",
+    "PREDICTIONS_NAME",
+    "RECORD_NAME",
+    "SCHEMA_VERSION",
+    "STATUSES",
+    "Comparison",
+    "Ensemble",
+    "IdentityBin",
+    "Interval",
+    "ResultRecord",
+    "Score",
+    "ScoredModel",
+    "check_folder",
+    "read_predictions",
+    "read_record",
+    "write_record",
+]

@@ -1,0 +1,178 @@
+"""What stands in a result record: models, their scores, who voted, who beats whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from genoprot_evaluate.statistics import Summary
+
+__all__ = [
+    "KINDS",
+    "STATUSES",
+    "Comparison",
+    "Ensemble",
+    "IdentityBin",
+    "Interval",
+    "Score",
+    "ScoredModel",
+]
+
+KINDS = ("encoder", "ensemble", "baseline")
+"""Kinds of model, in the order in which tables show them."""
+
+STATUSES = ("OK", "N/A", "ERROR")
+"""Scored; does not apply, for a reason; failed, for a reason."""
+
+
+@dataclass(frozen=True)
+class ScoredModel:
+    """A model in the record.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    title : str
+        Name for people.
+    modality : str or None
+        ``dna``, ``protein`` or ``both``; None where the model reads no sequence or it is not known.
+    dimension : int or None
+        Width of its vectors; None where it has none.
+    """
+
+    kind: str
+    title: str
+    modality: str | None = None
+    dimension: int | None = None
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Where the accuracy would lie with other proteins.
+
+    Parameters
+    ----------
+    low, high : float
+    level : float
+        Nominal coverage.
+    resamples : int
+        Resamples of the proteins that it rests on.
+    """
+
+    low: float
+    high: float
+    level: float
+    resamples: int
+
+
+@dataclass(frozen=True)
+class IdentityBin:
+    """Accuracy on the pairs whose sequence identity lies in a bin, over all samples together.
+
+    Parameters
+    ----------
+    low, high : float
+        The bin holds its lower edge; the last one holds 1.
+    examples : int
+    accuracy : float or None
+        None where there are no examples.
+    """
+
+    low: float
+    high: float
+    examples: int
+    accuracy: float | None
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one model reached on one task.
+
+    Parameters
+    ----------
+    status : str
+        One of `STATUSES`.
+    reason : str or None
+        Why the status is not ``OK``.
+    accuracy, auroc, mcc : Summary or None
+        Over the eval samples.
+    validation_accuracy : float or None
+        On the validation fold; None for ensembles.
+    challenge_accuracy : float or None
+        Over the challenge pairs of all samples together; None where there are none.
+    challenge_examples, train_examples, eval_examples : int or None
+        Examples in all samples together, those of the validation fold counted with train.
+    epochs : int or None
+        Epochs that the head was trained for; None without a head.
+    auprc, brier : Summary or None
+        Area under the precision-recall curve, and mean squared error of the probability.
+    calibration_error : float or None
+        Of the probabilities in all samples together.
+    identity_bins : tuple of IdentityBin
+        Empty where an example is a single record.
+    interval : Interval or None
+        Of the mean accuracy.
+    note : str or None
+        What to know about a score that was not reached in the way that was asked for.
+    """
+
+    status: str
+    reason: str | None = None
+    accuracy: Summary | None = None
+    auroc: Summary | None = None
+    mcc: Summary | None = None
+    validation_accuracy: float | None = None
+    challenge_accuracy: float | None = None
+    challenge_examples: int | None = None
+    train_examples: int | None = None
+    eval_examples: int | None = None
+    epochs: int | None = None
+    auprc: Summary | None = None
+    brier: Summary | None = None
+    calibration_error: float | None = None
+    identity_bins: tuple[IdentityBin, ...] = ()
+    interval: Interval | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the same examples of one task.
+
+    Parameters
+    ----------
+    first, second : str
+        Models.
+    difference : float
+        Accuracy of the first less that of the second, over all samples together.
+    low, high : float
+        Interval of the difference, from the resamples of the proteins.
+    p : float
+        Two-sided; not corrected for the number of tasks.
+    """
+
+    first: str
+    second: str
+    difference: float
+    low: float
+    high: float
+    p: float
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Who votes in the ensembles of one task.
+
+    Parameters
+    ----------
+    members : tuple of str
+    weights : mapping of str to float
+        Weights of weighted voting; they add up to 1.
+    left_out : mapping of str to str
+        Members that have no predictions for the task, and why.
+    """
+
+    members: tuple[str, ...]
+    weights: Mapping[str, float]
+    left_out: Mapping[str, str] = field(default_factory=dict)

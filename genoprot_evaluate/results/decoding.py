@@ -1,0 +1,85 @@
+"""Reads JSON values into frozen dataclasses by their annotations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+__all__ = ["Misfit", "decode"]
+
+
+class Misfit(ValueError):
+    """A value that is not what its annotation says; the message names its place."""
+
+
+def decode(raw: Any, hint: Any, where: str) -> Any:
+    """The value of an annotated type that a JSON value stands for.
+
+    Parameters
+    ----------
+    raw : object
+        As `json.loads` gives it.
+    hint : type
+        A dataclass, ``Mapping[str, X]``, ``tuple[X, ...]``, one of these or None, `str`, `int`, `float` or
+        `Any`.
+    where : str
+        Place of the value, for messages.
+
+    Raises
+    ------
+    Misfit
+        If the value does not fit, a key is missing or unknown, or a number is not finite.
+
+    Examples
+    --------
+    >>> decode([0.5, None], tuple[float | None, ...], "samples")
+    (0.5, None)
+    >>> decode(["high"], tuple[float, ...], "samples")
+    Traceback (most recent call last):
+    ...
+    genoprot_evaluate.results.decoding.Misfit: samples.0: expected float, found 'high'
+    """
+    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    if raw is None and NoneType in kinds:
+        return None
+    kind = kinds[0]
+    if is_dataclass(kind):
+        return _decode_dataclass(raw, kind, where)
+    if get_origin(kind) is Mapping:
+        entries = _of_type(raw, dict, "an object", where)
+        return {name: decode(entry, get_args(kind)[1], f"{where}.{name}") for name, entry in entries.items()}
+    if get_origin(kind) is tuple:
+        entries = _of_type(raw, list, "a list", where)
+        return tuple(decode(e, get_args(kind)[0], f"{where}.{number}") for number, e in enumerate(entries))
+    if not _fits(raw, kind):
+        raise Misfit(f"{where}: expected {kind.__name__}, found {raw!r:.60}")
+    return raw
+
+
+def _decode_dataclass(raw: Any, kind: type, where: str) -> Any:
+    entries = _of_type(raw, dict, "an object", where)
+    hints = get_type_hints(kind)
+    expected = {field.name for field in fields(kind)}
+    for name in sorted(expected - set(entries)):
+        raise Misfit(f"{where}: key {name!r} is missing")
+    for name in sorted(set(entries) - expected):
+        raise Misfit(f"{where}: unknown key {name!r}")
+    return kind(**{name: decode(entries[name], hints[name], f"{where}.{name}") for name in sorted(expected)})
+
+
+def _of_type(raw: Any, kind: type, title: str, where: str) -> Any:
+    if not isinstance(raw, kind):
+        raise Misfit(f"{where}: expected {title}, found {type(raw).__name__}")
+    return raw
+
+
+def _fits(raw: Any, kind: Any) -> bool:
+    if kind is Any:
+        return True
+    if kind in (int, float):
+        known = (int, float) if kind is float else int
+        return isinstance(raw, known) and not isinstance(raw, bool) and math.isfinite(raw)
+    return isinstance(raw, kind)

@@ -1,0 +1,281 @@
+"""The result record and its files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genoprot_datasets.errors import GenoProtError, SourceError
+from genoprot_datasets.files import atomic_file, write_parquet
+from genoprot_datasets.tasks import TASKS
+from genoprot_evaluate.results.cells import KINDS, STATUSES, Comparison, Ensemble, Score, ScoredModel
+from genoprot_evaluate.results.decoding import Misfit, decode
+
+__all__ = [
+    "PREDICTIONS",
+    "PREDICTIONS_NAME",
+    "RECORD_NAME",
+    "SCHEMA_VERSION",
+    "ResultRecord",
+    "check_folder",
+    "read_predictions",
+    "read_record",
+    "write_record",
+]
+
+SCHEMA_VERSION = 1
+"""Version of the layout of `results.json`."""
+
+RECORD_NAME = "results.json"
+PREDICTIONS_NAME = "predictions.parquet"
+
+PREDICTIONS = pa.schema(
+    [
+        pa.field("task", pa.string(), nullable=False),
+        pa.field("sample", pa.int8(), nullable=False),
+        pa.field("row", pa.int32(), nullable=False),
+        pa.field("accession_a", pa.string(), nullable=False),
+        pa.field("accession_b", pa.string()),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("label", pa.int8(), nullable=False),
+        pa.field("predicted", pa.int8(), nullable=False),
+        pa.field("probability", pa.float64(), nullable=False),
+    ]
+)
+"""Predictions: one row per task, model and eval example.
+
+`row` counts the rows of the task's eval split from 0; `accession_b` is null for a single record; `label` is
+the true class, `predicted` the model's; `probability` is that of class 1, for an ensemble its score.
+"""
+
+
+@dataclass(frozen=True)
+class ResultRecord:
+    """What one run of the evaluation found.
+
+    Parameters
+    ----------
+    dataset : mapping
+        `name`, `fingerprint`, `genes` and `folds` (genes per fold) of the dataset.
+    seed : int
+    head : mapping
+        Every choice of the heads' training, as `heads.HeadConfig.to_dict` gives it.
+    versions : mapping of str to str
+        Versions of the software that the numbers depend on.
+    models : mapping of str to ScoredModel
+    scores : mapping of str to mapping of str to Score
+        By task and model; every task has every model.
+    ensembles : mapping of str to Ensemble
+        By task.
+    comparisons : mapping of str to tuple of Comparison
+        By task: every two models that have predictions, each two once.
+    schema_version : int
+    """
+
+    dataset: Mapping[str, Any]
+    seed: int
+    head: Mapping[str, Any]
+    versions: Mapping[str, str]
+    models: Mapping[str, ScoredModel]
+    scores: Mapping[str, Mapping[str, Score]]
+    ensembles: Mapping[str, Ensemble]
+    comparisons: Mapping[str, tuple[Comparison, ...]] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Tasks of the record, in the order of the paper."""
+        return tuple(task for task in TASKS if task in self.scores)
+
+    def models_of(self, kind: str) -> tuple[str, ...]:
+        """Names of the models of one kind, sorted."""
+        return tuple(sorted(name for name, model in self.models.items() if model.kind == kind))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return json.loads(self.to_json())
+
+    def to_json(self) -> str:
+        """The record as JSON: keys sorted, floats to the last digit; the same record, the same text."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, source: str | Path = RECORD_NAME) -> ResultRecord:
+        """The inverse of `to_json`.
+
+        Parameters
+        ----------
+        text : str
+        source : str or Path
+            Where the text is from, for messages.
+
+        Raises
+        ------
+        SourceError
+            If the text is not JSON, of another schema version, or a value is missing, unknown or cannot
+            be; the message names its place in the record.
+        """
+        try:
+            raw = json.loads(text)
+        except ValueError as error:
+            raise SourceError(source, f"not valid JSON ({error})") from None
+        found = raw.get("schema_version") if isinstance(raw, dict) else None
+        if found != SCHEMA_VERSION:
+            raise SourceError(
+                source, f"schema_version is {found!r}; this version of genoprot reads {SCHEMA_VERSION}"
+            )
+        try:
+            record = decode(raw, cls, "record")
+            for fault in _faults(record):
+                raise Misfit(fault)
+        except Misfit as misfit:
+            raise SourceError(source, str(misfit)) from None
+        return record
+
+
+_DATASET = {"name": str, "fingerprint": str, "genes": int, "folds": Mapping[str, int]}
+
+
+def _faults(record: ResultRecord) -> Iterator[str]:
+    """What is wrong with a record whose values are of the right types, one line each."""
+    for key, hint in _DATASET.items():
+        if key not in record.dataset:
+            yield f"record.dataset: key {key!r} is missing"
+        decode(record.dataset[key], hint, f"record.dataset.{key}")
+    for name, model in record.models.items():
+        if model.kind not in KINDS:
+            yield f"record.models.{name}: kind {model.kind!r} is none of {KINDS}"
+    for task, cells in record.scores.items():
+        where = f"record.scores.{task}"
+        for name in sorted(record.models.keys() ^ cells.keys()):
+            yield f"{where}: no {'cell for model' if name in record.models else 'such model as'} {name!r}"
+        for name, score in cells.items():
+            yield from (f"{where}.{name}: {fault}" for fault in _faults_of(score))
+    for task, pairs in record.comparisons.items():
+        named = {name for pair in pairs for name in (pair.first, pair.second)}
+        for name in sorted(named - set(record.models)):
+            yield f"record.comparisons.{task}: no such model as {name!r}"
+
+
+def _faults_of(score: Score) -> Iterator[str]:
+    if score.status not in STATUSES:
+        yield f"status {score.status!r} is none of {STATUSES}"
+    if (score.status == "OK") != (score.reason is None):
+        yield f"status {score.status} with reason {score.reason!r}"
+    shares = [score.validation_accuracy, score.challenge_accuracy]
+    shares += [entry.accuracy for entry in score.identity_bins]
+    if score.accuracy is not None:
+        shares += [score.accuracy.mean, *score.accuracy.samples]
+        if score.accuracy.std is not None and score.accuracy.std < 0:
+            yield f"a standard deviation of {score.accuracy.std}"
+    if score.interval is not None:
+        shares += [score.interval.low, score.interval.high]
+    for share in shares:
+        if share is not None and not 0 <= share <= 1:
+            yield f"an accuracy of {share}, expected 0 to 1"
+
+
+def check_folder(out: str | Path) -> Path:
+    """Path of a folder of results that is there or can be made.
+
+    Raises
+    ------
+    GenoProtError
+        If `out` is a file.
+    """
+    out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise GenoProtError(f"{out}: exists and is not a folder")
+    return out
+
+
+def write_record(record: ResultRecord, predictions: pa.Table, out: str | Path) -> Path:
+    """Write `results.json` and `predictions.parquet` to a folder.
+
+    The record is written last and an older one is taken away before its predictions are replaced, so a
+    record always lies beside its own predictions.
+
+    Parameters
+    ----------
+    record : ResultRecord
+    predictions : pyarrow.Table
+        With the columns of `PREDICTIONS`.
+    out : str or Path
+        Made when it is not there; other files in it are left alone.
+
+    Returns
+    -------
+    Path
+        The written `results.json`.
+
+    Raises
+    ------
+    GenoProtError
+        If `out` is a file.
+    """
+    out = check_folder(out)
+    final = out / RECORD_NAME
+    with atomic_file(final) as staged_record, atomic_file(out / PREDICTIONS_NAME) as staged_predictions:
+        write_parquet(predictions.cast(PREDICTIONS), staged_predictions)
+        staged_record.write_text(record.to_json(), encoding="utf-8")
+        final.unlink(missing_ok=True)
+    return final
+
+
+def read_record(path: str | Path) -> ResultRecord:
+    """Read a result record from `results.json` or the folder that holds it.
+
+    Raises
+    ------
+    SourceError
+        If there is no record, or it cannot be read.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / RECORD_NAME
+    if not path.is_file():
+        raise SourceError(path, "not found; `genoprot evaluate --out FOLDER` writes it")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except ValueError as error:
+        raise SourceError(path, f"not a result record ({error})") from None
+    return ResultRecord.from_json(text, path)
+
+
+def read_predictions(path: str | Path) -> pa.Table:
+    """Read the predictions that lie beside a result record.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder, or its `predictions.parquet`.
+
+    Returns
+    -------
+    pyarrow.Table
+        With the columns of `PREDICTIONS`.
+
+    Raises
+    ------
+    SourceError
+        If there are no predictions, or they cannot be read.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / PREDICTIONS_NAME
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError:
+        raise SourceError(path, "not found; `genoprot evaluate --out FOLDER` writes it") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise SourceError(path, f"not a readable Parquet file ({error})") from None
+    missing = [name for name in PREDICTIONS.names if name not in table.column_names]
+    if missing:
+        raise SourceError(path, f"no column {', '.join(missing)}")
+    return table.select(PREDICTIONS.names).cast(PREDICTIONS)

@@ -1,0 +1,149 @@
+"""Resampled proteins: known answers, and intervals that hold what they promise."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from genoprot_evaluate.bootstrap import resample_means
+
+
+def all_pairs(proteins: int) -> np.ndarray:
+    return np.stack(np.triu_indices(proteins, 1), axis=1)
+
+
+def test_replicates_are_means_weighted_by_the_product_of_multiplicities():
+    rng = np.random.default_rng(0)
+    members = rng.integers(0, 8, size=(60, 2))
+    members = members[members[:, 0] != members[:, 1]]
+    labels = members.sum(axis=1) % 2
+    values = rng.integers(0, 2, size=(2, len(members))).astype(float)
+    found = resample_means(members + 100, labels, values, np.random.default_rng(5), resamples=50)
+    np.testing.assert_allclose(found.means, values.mean(axis=1))
+    again = np.random.default_rng(5).integers(8, size=(50, 8))
+    expected = []
+    for drawn in again:
+        times = np.bincount(drawn, minlength=8)
+        weights = times[members[:, 0]] * times[members[:, 1]]
+        if all(weights[labels == label].sum() > 0 for label in (0, 1)):
+            expected.append(
+                sum(
+                    (labels == label).mean()
+                    * np.average(values[:, labels == label], axis=1, weights=weights[labels == label])
+                    for label in (0, 1)
+                )
+            )
+    np.testing.assert_allclose(found.replicates, np.array(expected).T)
+
+
+def test_order_of_examples_and_of_their_proteins_decides_nothing():
+    rng = np.random.default_rng(0)
+    members = all_pairs(12)
+    labels, values = rng.integers(0, 2, len(members)), rng.integers(0, 2, (1, len(members))).astype(float)
+    turn = rng.permutation(len(members))
+    one = resample_means(members, labels, values, np.random.default_rng(1)).mean(0)
+    other = resample_means(
+        members[turn][:, ::-1], labels[turn], values[:, turn], np.random.default_rng(1)
+    ).mean(0)
+    assert one == other
+
+
+def test_examples_that_come_ten_times_are_no_more_certain():
+    rng = np.random.default_rng(0)
+    members = all_pairs(20)
+    labels, values = rng.integers(0, 2, len(members)), rng.integers(0, 2, (1, len(members))).astype(float)
+    once = resample_means(members, labels, values, np.random.default_rng(1)).mean(0)
+    often = resample_means(
+        np.tile(members, (10, 1)), np.tile(labels, 10), np.tile(values, 10), np.random.default_rng(1)
+    ).mean(0)
+    assert often == pytest.approx(once)
+
+
+def test_standard_error_of_single_records_is_that_of_the_mean():
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 2, (1, 400)).astype(float)
+    found = resample_means(np.arange(400)[:, None], np.zeros(400, dtype=int), values, rng).mean(0)
+    error = values.std(ddof=1) / math.sqrt(400)
+    assert (found.high - found.low) / 2 == pytest.approx(stats.t.ppf(0.975, 399) * error, rel=0.06)
+
+
+def test_answer_that_is_always_the_same_is_right_half_of_the_time_for_certain():
+    members = all_pairs(15)
+    labels = np.arange(len(members)) % 2
+    found = resample_means(members, labels, labels[None].astype(float), np.random.default_rng(0)).mean(0)
+    assert found.low == found.high == found.value == pytest.approx(labels.mean())
+
+
+def test_difference_is_paired():
+    rng = np.random.default_rng(0)
+    members = all_pairs(40)
+    labels = rng.integers(0, 2, len(members))
+    base = rng.uniform(size=len(members)) < 0.6
+    better = base | (rng.uniform(size=len(members)) < 0.1)
+    other = rng.uniform(size=len(members)) < 0.6
+    found = resample_means(
+        members, labels, np.stack([base, better, other, base]).astype(float), np.random.default_rng(1)
+    )
+    paired, apart = found.difference(1, 0), found.difference(2, 0)
+    assert paired.value == pytest.approx(better.mean() - base.mean())
+    assert 0 < paired.low < paired.value < paired.high
+    assert paired.p == pytest.approx(2 / 2001)
+    assert apart.high - apart.low > 2 * (paired.high - paired.low)
+    assert apart.p > 0.05
+    assert apart.low < 0 < apart.high
+    back = found.difference(0, 1)
+    assert (back.value, back.low, back.high) == pytest.approx((-paired.value, -paired.high, -paired.low))
+    assert back.p == paired.p
+    assert found.difference(0, 3) == (0, 0, 0, 1)
+
+
+def test_two_proteins_have_no_interval():
+    assert (
+        resample_means(np.array([[0, 1]]), np.array([1]), np.ones((1, 1)), np.random.default_rng(0)) is None
+    )
+
+
+def drawn_task(rng: np.random.Generator, proteins: int, per_class: int, effect: float, arity: int):
+    """Ten balanced samples of examples whose answers are right by 0.7 and the effects of their proteins."""
+    effects = effect * rng.choice([-1, 1], size=proteins)
+    universe = all_pairs(proteins) if arity == 2 else np.arange(proteins)[:, None]
+    labels = (rng.random(len(universe)) < 0.4).astype(int)
+    right = rng.random(len(universe)) < 0.7 + effects[universe].sum(axis=1)
+    rows = [
+        rng.choice(where, min(per_class, len(where)), replace=False)
+        for _ in range(10)
+        for where in (np.flatnonzero(labels == 0), np.flatnonzero(labels == 1))
+    ]
+    rows = np.concatenate(rows)
+    return universe[rows], labels[rows], right[rows].astype(float)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("proteins", "per_class", "effect", "arity", "resamples"),
+    [(60, 100, 0.1, 2, 400), (60, 100, 0.0, 2, 400), (100, 60, 0.05, 2, 400), (120, 40, 0.0, 1, 1000)],
+)
+def test_intervals_cover_the_truth_as_often_as_they_say(proteins, per_class, effect, arity, resamples):
+    covered, sets = 0, 2000
+    rng = np.random.default_rng(proteins + arity)
+    for _ in range(sets):
+        members, labels, right = drawn_task(rng, proteins, per_class, effect, arity)
+        found = resample_means(members, labels, right[None], rng, resamples).mean(0)
+        covered += found.low <= 0.7 <= found.high
+    assert 0.93 <= covered / sets <= 0.97
+
+
+@pytest.mark.slow
+def test_p_value_of_equal_models_is_below_five_percent_five_times_in_a_hundred():
+    rejected, sets = 0, 1500
+    rng = np.random.default_rng(0)
+    for _ in range(sets):
+        members, labels, right = drawn_task(rng, 60, 100, 0.0, 2)
+        codes = members[:, 0] * 60 + members[:, 1]
+        other = (rng.random(3600) < 0.7)[codes]
+        found = resample_means(members, labels, np.stack([right, other]), rng, resamples=300)
+        rejected += found.difference(0, 1).p < 0.05
+    assert 0.03 <= rejected / sets <= 0.07
