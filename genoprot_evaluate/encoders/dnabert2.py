@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,8 +17,11 @@ from torch.nn import functional
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_evaluate.encoders.base import EncoderSpec
 from genoprot_evaluate.encoders.checkpoint import Checkpoint, open_checkpoint, same_names
-from genoprot_evaluate.encoders.compute import choose_device
-from genoprot_evaluate.encoders.pooled import check_layer, check_pooling, pooled_readout, pooled_states
+from genoprot_evaluate.encoders.pooled import (
+    PooledEncoder,
+    check_layer,
+    check_pooling,
+)
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -165,7 +168,7 @@ class DnaBert2Network(nn.Module):
         return states
 
 
-class DnaBert2:
+class DnaBert2(PooledEncoder):
     """Mean over all tokens, ``[CLS]`` and ``[SEP]`` included, of the last states, as in the model's README.
 
     Needs ``tokenizer.json`` beside the weights. Sizes are read from the weights; the number of heads and
@@ -217,17 +220,9 @@ class DnaBert2:
         layer = check_layer(layer, len(network.encoder.layer))
         if layer is not None:
             network.encoder.layer = network.encoder.layer[:layer]
-        self.spec = replace(
-            type(self).spec,
-            dimension=network.sizes.width,
-            parameters=sum(parameter.numel() for parameter in network.parameters()),
-            readout=pooled_readout(type(self).spec.readout, pooling, layer),
-        )
-        self.weights_digest = weights_digest
-        self._device = choose_device(device)
+        self._adopt(network, device, weights_digest, layer, dimension=network.sizes.width)
         self._tokenizer = tokenizer
         self._cls, self._sep, self._pad = (tokenizer.token_to_id(token) for token in SPECIAL)
-        self.model = network.to(self._device)
 
     @classmethod
     def load(
@@ -265,14 +260,11 @@ class DnaBert2:
         """
         if not all(sequences):
             raise GenoProtError(f"encoder {self.spec.name}: an empty sequence has no embedding; leave it out")
-        return pooled_states(
+        return self._vectors(
             self.model,
             [self.tokenize(sequence.upper()) for sequence in sequences],
             pad=self._pad,
             margins=(0, 0),
-            budget=self.batch_tokens,
-            device=self._device,
-            pooling=self.pooling,
         )
 
 

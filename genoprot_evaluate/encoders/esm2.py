@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,8 +13,11 @@ import torch
 from genoprot_datasets.errors import SourceError
 from genoprot_evaluate.encoders.base import EncoderSpec
 from genoprot_evaluate.encoders.checkpoint import Checkpoint, Origin, open_checkpoint, same_names
-from genoprot_evaluate.encoders.compute import choose_device
-from genoprot_evaluate.encoders.pooled import check_layer, check_pooling, pooled_readout, pooled_states
+from genoprot_evaluate.encoders.pooled import (
+    PooledEncoder,
+    check_layer,
+    check_pooling,
+)
 from genoprot_evaluate.encoders.residues import MASK, PAD, residue_tokens, upper_residues
 
 __all__ = ["Esm2", "Esm2B3", "Esm2B15", "Esm2M8", "Esm2M35", "Esm2M150", "Esm2M650"]
@@ -40,7 +42,7 @@ LAYER = (
 )
 
 
-class Esm2:
+class Esm2(PooledEncoder):
     """Mean over residues of the normalised last states of ESM-2, ``<cls>`` and ``<eos>`` excluded.
 
     Reads the names of transformers (``esm.encoder.layer.0.attention.self.query.weight``) and those of
@@ -82,15 +84,7 @@ class Esm2:
         if layer is not None:
             model.encoder.layer = model.encoder.layer[:layer]
             model.encoder.emb_layer_norm_after = torch.nn.Identity()
-        self.spec = replace(
-            type(self).spec,
-            dimension=model.config.hidden_size,
-            parameters=sum(parameter.numel() for parameter in model.parameters()),
-            readout=pooled_readout(type(self).spec.readout, pooling, layer),
-        )
-        self.weights_digest = weights_digest
-        self._device = choose_device(device)
-        self.model = model.to(self._device)
+        self._adopt(model, device, weights_digest, layer, dimension=model.config.hidden_size)
 
     @classmethod
     def load(
@@ -137,14 +131,11 @@ class Esm2:
         GenoProtError
             If a sequence is empty.
         """
-        return pooled_states(
+        return self._vectors(
             self._states,
             [self.tokenize(upper_residues(sequence)) for sequence in sequences],
             pad=PAD,
             margins=(1, 1),
-            budget=self.batch_tokens,
-            device=self._device,
-            pooling=self.pooling,
         )
 
     def _states(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

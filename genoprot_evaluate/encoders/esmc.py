@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,8 +13,11 @@ import torch
 from genoprot_datasets.errors import SourceError
 from genoprot_evaluate.encoders.base import EncoderSpec
 from genoprot_evaluate.encoders.checkpoint import Checkpoint, Origin, open_checkpoint, same_names
-from genoprot_evaluate.encoders.compute import choose_device
-from genoprot_evaluate.encoders.pooled import check_layer, check_pooling, pooled_readout, pooled_states
+from genoprot_evaluate.encoders.pooled import (
+    PooledEncoder,
+    check_layer,
+    check_pooling,
+)
 from genoprot_evaluate.encoders.residues import PAD, residue_tokens, upper_residues
 
 __all__ = ["EsmC", "EsmC300M", "EsmC600M"]
@@ -25,7 +27,7 @@ RELEASED_HEADS = {960: 15, 1152: 18, 2560: 40}
 UNUSED = re.compile(r"(lm_head\.(dense|layer_norm|decoder)|sequence_head\.[023])\.(weight|bias)|.*inv_freq")
 
 
-class EsmC:
+class EsmC(PooledEncoder):
     """Mean over residues of the normalised last states of ESM C, ``<cls>`` and ``<eos>`` excluded.
 
     Reads the names of transformers (``esmc.layers.0.self_attn.q_proj.weight``) and those of the first
@@ -68,16 +70,8 @@ class EsmC:
         layer = check_layer(layer, len(model.layers))
         if layer is not None:
             model.layers, model.norm = model.layers[:layer], torch.nn.Identity()
-        self.spec = replace(
-            type(self).spec,
-            readout=pooled_readout(type(self).spec.readout, pooling, layer),
-            dimension=model.config.hidden_size,
-            parameters=sum(parameter.numel() for parameter in model.parameters()),
-            licence=licence or type(self).spec.licence,
-        )
-        self.weights_digest = weights_digest
-        self._device = choose_device(device)
-        self.model = model.to(self._device)
+        licence = licence or type(self).spec.licence
+        self._adopt(model, device, weights_digest, layer, dimension=model.config.hidden_size, licence=licence)
 
     @classmethod
     def load(
@@ -124,14 +118,11 @@ class EsmC:
         GenoProtError
             If a sequence is empty.
         """
-        return pooled_states(
+        return self._vectors(
             self._states,
             [self.tokenize(upper_residues(sequence)) for sequence in sequences],
             pad=PAD,
             margins=(1, 1),
-            budget=self.batch_tokens,
-            device=self._device,
-            pooling=self.pooling,
         )
 
     def _states(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,8 +17,11 @@ from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_evaluate.encoders.attention import rotary_angles, rotary_attention, visible_keys
 from genoprot_evaluate.encoders.base import EncoderSpec, resolve_view
 from genoprot_evaluate.encoders.checkpoint import Checkpoint, Origin, open_checkpoint
-from genoprot_evaluate.encoders.compute import choose_device
-from genoprot_evaluate.encoders.pooled import check_layer, check_pooling, pooled_readout, pooled_states
+from genoprot_evaluate.encoders.pooled import (
+    PooledEncoder,
+    check_layer,
+    check_pooling,
+)
 
 __all__ = ["LucaOne", "LucaOneNetwork", "LucaOneSizes"]
 
@@ -161,7 +164,7 @@ class LucaOneNetwork(nn.Module):
         return self.encoder.last_layer_norm(states)
 
 
-class LucaOne:
+class LucaOne(PooledEncoder):
     """Mean over residues or bases of LucaOne's last states, ``[CLS]`` and ``[SEP]`` excluded.
 
     It reads DNA, in which every letter but A, C, G, T and U is its unknown base, or proteins; the encoder is
@@ -222,20 +225,18 @@ class LucaOne:
             network.encoder.last_layer_norm = nn.Identity()
         spec, positions = type(self).spec, network.sizes.positions
         view = resolve_view(spec, modality)
-        readout = spec.readout.replace("residues or bases", UNITS[view])
-        self.spec = replace(
-            spec,
+        self._adopt(
+            network,
+            device,
+            weights_digest,
+            layer,
+            dimension=network.sizes.width,
             name=f"{spec.name}-{view}",
             modality=view,
             title=f"{spec.title}, as {view}",
-            dimension=network.sizes.width,
             context=min(spec.context, max(1, positions - 2)) if positions else spec.context,
-            parameters=sum(parameter.numel() for parameter in network.parameters()),
-            readout=pooled_readout(readout, pooling, layer),
+            readout=spec.readout.replace("residues or bases", UNITS[view]),
         )
-        self.weights_digest = weights_digest
-        self._device = choose_device(device)
-        self.model = network.to(self._device)
 
     @classmethod
     def load(
@@ -286,14 +287,11 @@ class LucaOne:
                 "split longer sequences"
             )
         kind = KINDS[self.spec.modality]
-        return pooled_states(
+        return self._vectors(
             lambda ids, mask: self.model(ids, torch.full_like(ids, kind), mask),
             [self.tokenize(sequence.upper()) for sequence in sequences],
             pad=PAD,
             margins=(1, 1),
-            budget=self.batch_tokens,
-            device=self._device,
-            pooling=self.pooling,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,8 +19,11 @@ from genoprot_evaluate.chunking import Chunk, chunk_spans
 from genoprot_evaluate.encoders.attention import rotary_angles, rotary_attention, visible_keys
 from genoprot_evaluate.encoders.base import EncoderSpec
 from genoprot_evaluate.encoders.checkpoint import Checkpoint, Origin, open_checkpoint
-from genoprot_evaluate.encoders.compute import choose_device
-from genoprot_evaluate.encoders.pooled import check_layer, check_pooling, pooled_readout, pooled_states
+from genoprot_evaluate.encoders.pooled import (
+    PooledEncoder,
+    check_layer,
+    check_pooling,
+)
 
 __all__ = [
     "NTv2",
@@ -163,7 +166,7 @@ class NTv2Network(nn.Module):
         return self.norm(states)
 
 
-class NTv2:
+class NTv2(PooledEncoder):
     """Mean over all tokens, ``<cls>`` included, of the normalised last states, as in the model's README.
 
     A sequence with more tokens than the context is read in overlapping windows, whose vectors are averaged
@@ -204,15 +207,7 @@ class NTv2:
         layer = check_layer(layer, len(network.layers))
         if layer is not None:
             network.layers, network.norm = network.layers[:layer], nn.Identity()
-        self.spec = replace(
-            type(self).spec,
-            dimension=network.sizes.width,
-            parameters=sum(parameter.numel() for parameter in network.parameters()),
-            readout=pooled_readout(type(self).spec.readout, pooling, layer),
-        )
-        self.weights_digest = weights_digest
-        self._device = choose_device(device)
-        self.model = network.to(self._device)
+        self._adopt(network, device, weights_digest, layer, dimension=network.sizes.width)
 
     @classmethod
     def load(
@@ -260,14 +255,11 @@ class NTv2:
         if not all(tokens):
             raise GenoProtError(f"encoder {self.spec.name}: an empty sequence has no embedding; leave it out")
         windows = [(row, window) for row, of in enumerate(tokens) for window in self._windows(of)]
-        found = pooled_states(
+        found = self._vectors(
             self.model,
             [[CLS, *tokens[row][window.start : window.stop]] for row, window in windows],
             pad=PAD,
             margins=(0, 0),
-            budget=self.batch_tokens,
-            device=self._device,
-            pooling=self.pooling,
         )
         totals = np.zeros((len(sequences), self.spec.dimension))
         for (row, window), vector in zip(windows, found):

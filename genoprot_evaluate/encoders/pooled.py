@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_evaluate.batching import token_batches
+from genoprot_evaluate.encoders.base import EncoderSpec
+from genoprot_evaluate.encoders.compute import choose_device
 from genoprot_evaluate.pooling import masked_sum
 
 __all__ = [
     "POOLINGS",
+    "PooledEncoder",
     "States",
     "check_layer",
     "check_pooling",
@@ -185,3 +190,66 @@ def _pooled(states: torch.Tensor, counted: torch.Tensor, pooling: str) -> torch.
     if pooling == "max":
         return states.float().masked_fill(~counted[:, :, None], -torch.inf).amax(dim=1)
     return masked_sum(states, counted) / counted.sum(dim=1, keepdim=True)
+
+
+class PooledEncoder:
+    """What the encoders of padded token batches have in common: a model on its device, and one vector a row.
+
+    A family sets `pooling` and hands its model to `_adopt` when it is made.
+    """
+
+    spec: EncoderSpec
+    batch_tokens: int
+    pooling: str
+
+    def _adopt(
+        self,
+        model: torch.nn.Module,
+        device: str | None,
+        weights_digest: str | None,
+        layer: int | None,
+        *,
+        dimension: int,
+        readout: str | None = None,
+        **facts: Any,
+    ) -> None:
+        """Put the model on its device, and write into `spec` what is known of it only now.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+        device : str, optional
+        weights_digest : str, optional
+        layer : int, optional
+            From `check_layer`.
+        dimension : int
+        readout : str, optional
+            By mean of the last layer; the family's when left out.
+        **facts
+            Other fields of the spec.
+        """
+        family = type(self).spec
+        self.spec = replace(
+            family,
+            dimension=dimension,
+            parameters=sum(parameter.numel() for parameter in model.parameters()),
+            readout=pooled_readout(readout or family.readout, self.pooling, layer),
+            **facts,
+        )
+        self.weights_digest = weights_digest
+        self._device = choose_device(device)
+        self.model = model.to(self._device)
+
+    def _vectors(
+        self, states: States, rows: Sequence[Sequence[int]], *, pad: int, margins: tuple[int, int]
+    ) -> np.ndarray:
+        """`pooled_states` on the encoder's device, with its pooling and batches."""
+        return pooled_states(
+            states,
+            rows,
+            pad=pad,
+            margins=margins,
+            budget=self.batch_tokens,
+            device=self._device,
+            pooling=self.pooling,
+        )

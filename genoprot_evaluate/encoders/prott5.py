@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,13 +13,11 @@ import torch
 from genoprot_datasets.errors import SourceError
 from genoprot_evaluate.encoders.base import EncoderSpec
 from genoprot_evaluate.encoders.checkpoint import Checkpoint, open_checkpoint, same_names
-from genoprot_evaluate.encoders.compute import choose_device
 from genoprot_evaluate.encoders.pooled import (
     POOLINGS,
+    PooledEncoder,
     check_layer,
     check_pooling,
-    pooled_readout,
-    pooled_states,
 )
 
 __all__ = ["ProtT5"]
@@ -33,7 +30,7 @@ BUCKETS = "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
 UNUSED = re.compile(r"(decoder|lm_head)\..*")
 
 
-class ProtT5:
+class ProtT5(PooledEncoder):
     """Mean over residues of the last states of ProtT5's encoder, ``</s>`` excluded.
 
     Sizes are read from the weights, which may bring a decoder along; ``relative_attention_max_distance``
@@ -85,15 +82,7 @@ class ProtT5:
         if layer is not None:
             model.encoder.block = model.encoder.block[:layer]
             model.encoder.final_layer_norm = torch.nn.Identity()
-        self.spec = replace(
-            type(self).spec,
-            dimension=model.config.d_model,
-            parameters=sum(parameter.numel() for parameter in model.parameters()),
-            readout=pooled_readout(type(self).spec.readout, pooling, layer),
-        )
-        self.weights_digest = weights_digest
-        self._device = choose_device(device)
-        self.model = model.to(self._device)
+        self._adopt(model, device, weights_digest, layer, dimension=model.config.d_model)
 
     @classmethod
     def load(
@@ -139,14 +128,11 @@ class ProtT5:
         GenoProtError
             If a sequence is empty.
         """
-        return pooled_states(
+        return self._vectors(
             self._states,
             [self.tokenize(sequence.upper()) for sequence in sequences],
             pad=PAD,
             margins=(0, 1),
-            budget=self.batch_tokens,
-            device=self._device,
-            pooling=self.pooling,
         )
 
     def _states(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
