@@ -28,13 +28,28 @@ from genoprot_evaluate.statistics import (
 )
 from genoprot_evaluate.store import EmbeddingTable
 
-__all__ = ["IDENTITY_EDGES", "Fit", "OnEpoch", "fit_head", "fit_rule", "run_cells", "score_fit"]
+__all__ = ["IDENTITY_EDGES", "Fit", "HeldOut", "OnEpoch", "fit_head", "fit_rule", "run_cells", "score_fit"]
 
 IDENTITY_EDGES = (0.0, 0.02, 0.05, 0.1, 0.25, 1.0)
 """Edges of the bins of sequence identity in which accuracy is taken apart, as fractions."""
 
 OnEpoch = Callable[[int, float], None]
 """Hook of `heads.train_head`: number of the epoch and validation loss."""
+
+
+class HeldOut(NamedTuple):
+    """What a model says about the validation fold, on which it was stopped but not fitted.
+
+    Parameters
+    ----------
+    rows : ndarray, shape=(k,), dtype=int64
+        Numbers of the examples in the train split, rising.
+    probability : ndarray, shape=(k,), dtype=float64
+        Of class 1.
+    """
+
+    rows: np.ndarray
+    probability: np.ndarray
 
 
 class Fit(NamedTuple):
@@ -53,6 +68,8 @@ class Fit(NamedTuple):
     epochs : int or None
     note : str or None
         What the head could not do in the way that was asked for.
+    held_out : HeldOut or None
+        None for models without a head.
     """
 
     status: str
@@ -62,6 +79,7 @@ class Fit(NamedTuple):
     validation_accuracy: float | None = None
     epochs: int | None = None
     note: str | None = None
+    held_out: HeldOut | None = None
 
 
 def fit_head(
@@ -92,6 +110,7 @@ def fit_head(
         trained.validation_accuracy,
         trained.epochs,
         trained.validation_note,
+        HeldOut(trained.held_out, trained.held_out_probability),
     )
 
 

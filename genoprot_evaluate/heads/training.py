@@ -43,6 +43,10 @@ class TrainedHead:
         Epochs that were run, and the one, counted from 1, whose weights were kept.
     validation_loss, validation_accuracy : float
         Cross-entropy in nats and accuracy on the validation fold, at the best epoch.
+    held_out : ndarray, shape=(k,), dtype=int64
+        Numbers of the train examples of the validation fold, rising.
+    held_out_probability : ndarray, shape=(k,), dtype=float64
+        Probability of class 1 of each of them, at the best epoch.
     fitted_examples, validation_examples : int
     validation_note : str or None
         Why the examples were not divided as `HeadConfig.validation` asks.
@@ -56,6 +60,8 @@ class TrainedHead:
     best_epoch: int
     validation_loss: float
     validation_accuracy: float
+    held_out: np.ndarray
+    held_out_probability: np.ndarray
     fitted_examples: int
     validation_examples: int
     validation_note: str | None
@@ -184,6 +190,7 @@ def train_head(
             best = (loss, epoch, [parameter.detach().numpy().copy() for parameter in parameters])
             right = (held_out_logits > 0) == (targets[validation] > 0)
             accuracy = right.double().mean().item()
+            held_out_probability = torch.sigmoid(held_out_logits.double()).numpy()
         if on_epoch is not None:
             on_epoch(epoch, loss)
         if epoch - best[1] >= config.patience:
@@ -198,6 +205,8 @@ def train_head(
         best_epoch=best_epoch,
         validation_loss=loss,
         validation_accuracy=accuracy,
+        held_out=validation,
+        held_out_probability=held_out_probability,
         fitted_examples=len(fit),
         validation_examples=len(validation),
         validation_note=fold.note,

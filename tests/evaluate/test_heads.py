@@ -256,3 +256,12 @@ def test_threads_are_given_back():
     with one_thread_per_head() as threads:
         assert (threads, torch.get_num_threads()) == (3, 1)
     assert torch.get_num_threads() == 3
+
+
+def test_held_out_examples_keep_their_probabilities():
+    vectors, examples, labels = same_family_pairs(40, 120, 3)
+    head = train_head(vectors, examples, labels, config=SMALL, seed=2)
+    assert np.array_equal(head.held_out, np.flatnonzero(validation_fold(labels, 0.1, 2)))
+    probability = head.predict_proba(vectors, examples[head.held_out])
+    np.testing.assert_allclose(head.held_out_probability, probability, rtol=1e-6)
+    assert ((probability > 0.5) == labels[head.held_out]).mean() == head.validation_accuracy
