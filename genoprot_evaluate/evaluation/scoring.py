@@ -258,6 +258,7 @@ def _scored_models(tables: Mapping[str, EmbeddingTable], floors: Sequence[str]) 
             encoder.get("title") or name,
             tables[name].run.get("view"),
             tables[name].dimension,
+            encoder.get("parameters"),
         )
     return models
 

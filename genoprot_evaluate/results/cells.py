@@ -39,12 +39,15 @@ class ScoredModel:
         ``dna``, ``protein`` or ``both``; None where the model reads no sequence or it is not known.
     dimension : int or None
         Width of its vectors; None where it has none.
+    parameters : int or None
+        Trained parameters of an encoder; None where there are none or it is not known.
     """
 
     kind: str
     title: str
     modality: str | None = None
     dimension: int | None = None
+    parameters: int | None = None
 
 
 @dataclass(frozen=True)
