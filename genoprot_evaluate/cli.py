@@ -41,7 +41,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
             "genoprot train-ner --corpus bionlp13cg/ --out models/anatomy-ner",
         ),
         "build": (
-            "genoprot_datasets.build",
+            "genoprot_datasets.build_command",
             "build the dataset folder from sources",
             "genoprot build --sources sources/ --out llnl/geno-prot",
         ),

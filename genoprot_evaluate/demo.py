@@ -7,7 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from genoprot_datasets.build import build, summary
+from genoprot_datasets.build import build
+from genoprot_datasets.build_command import summary
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.synthetic import synthesize
 from genoprot_evaluate.embed import embed

@@ -22,12 +22,14 @@ PACKAGES = (genoprot_datasets, genoprot_evaluate)
 FLOORS = {
     "genoprot_datasets": (
         {"errors", "tasks", "schema", "files", "seeding", "resources", "translation", "composition"}
-        | {"progress", "stopping", "transfer"},
+        | {"progress", "stages", "stopping", "transfer"},
         {"published", "sources", "synthetic", "anatomy", "partition", "identity", "relations"},
         {"records", "sampling", "taxa", "download", "ner"},
         {"manifest", "card", "labels", "reading"},
         {"examples"},
+        {"publication"},
         {"build", "audit"},
+        {"build_command"},
     ),
     "genoprot_evaluate": (
         {"batching", "chunking", "pooling", "ensembles", "statistics", "results", "metric", "bootstrap"},

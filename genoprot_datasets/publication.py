@@ -1,0 +1,80 @@
+"""What `genoprot build` writes into the folder that is published."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from genoprot_datasets.card import render_card
+from genoprot_datasets.examples import TaskExamples
+from genoprot_datasets.files import write_parquet
+from genoprot_datasets.manifest import write_manifest
+from genoprot_datasets.published import split_path
+from genoprot_datasets.records import Record
+from genoprot_datasets.resources import loading_script
+from genoprot_datasets.schema import FOLDS, SEQUENCES, SEQUENCES_CONFIG
+from genoprot_datasets.sources import Species
+
+__all__ = ["write_examples", "write_papers", "write_sequences"]
+
+_ROWS_PER_GROUP = 256
+
+
+def write_sequences(folder: Path, kept: Sequence[Record], in_eval: np.ndarray, species: Species) -> None:
+    """Write the configuration `sequences`, a split for each fold.
+
+    Parameters
+    ----------
+    folder : Path
+    kept : sequence of Record, length n
+        In the order of their accessions.
+    in_eval : ndarray, shape=(n,), dtype=bool
+        Whether each is in the eval fold.
+    species : Species
+    """
+    for fold in FOLDS:
+        records = [record for record, held in zip(kept, in_eval) if held == (fold == "eval")]
+        columns = {
+            name: [getattr(record, name) for record in records]
+            for name in SEQUENCES.names
+            if name not in {"dna_length", "protein_length", "coding_fraction", "fold", "species"}
+        }
+        columns["dna_length"] = [len(record.dna) for record in records]
+        columns["protein_length"] = [len(record.protein) for record in records]
+        columns["coding_fraction"] = [record.coding_length / len(record.dna) for record in records]
+        columns["fold"] = [fold] * len(records)
+        columns["species"] = [species.taxon] * len(records)
+        table = pa.table(columns, schema=SEQUENCES)
+        write_parquet(table, folder / split_path(SEQUENCES_CONFIG, fold), row_group_size=_ROWS_PER_GROUP)
+
+
+def write_examples(folder: Path, built: Mapping[str, TaskExamples], accessions: Sequence[str]) -> None:
+    """Write both splits of every task, with positions turned into accessions."""
+    for name, examples in built.items():
+        for fold in FOLDS:
+            write_parquet(examples.table(fold, accessions), folder / split_path(name, fold))
+
+
+def write_papers(folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the manifest, the card and `eval.yaml` beside Parquet files that are complete.
+
+    Parameters
+    ----------
+    folder : Path
+    facts : mapping
+        As `manifest.write_manifest` takes them.
+
+    Returns
+    -------
+    dict
+        The manifest.
+    """
+    manifest = write_manifest(folder, facts)
+    (folder / "README.md").write_text(render_card(manifest), encoding="utf-8")
+    shutil.copyfile(loading_script("geno-prot", "eval.yaml"), folder / "eval.yaml")
+    return manifest
