@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from genoprot_datasets.errors import GenoProtError
+from genoprot_datasets.schema import FOLDS
 from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate.baselines import BASELINES
 from genoprot_evaluate.evaluation.scoring import DEFAULT_BASELINES, MISSING, Progress, evaluate
@@ -56,6 +57,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="refuse",
         help="where embeddings lack accessions: refuse to run (default), or mark the cell N/A",
     )
+    for fold in FOLDS:
+        parser.add_argument(
+            f"--{fold}-species",
+            nargs="+",
+            type=int,
+            default=(),
+            metavar="TAXON",
+            help=f"NCBI taxon ids of the species whose {fold} examples count; default: all of the dataset",
+        )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -78,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         head=HeadConfig(validation=args.validation),
         missing=args.missing,
+        species={fold: getattr(args, f"{fold}_species") for fold in FOLDS},
         out=args.out,
         progress=_ticker() if sys.stderr.isatty() else None,
     )

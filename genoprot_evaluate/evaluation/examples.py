@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.published import PublishedDataset
+from genoprot_datasets.schema import FOLDS
 from genoprot_datasets.tasks import get_task
 
 __all__ = ["Split", "TaskExamples", "read_examples"]
@@ -32,6 +33,8 @@ class Split:
         Sequence identity of the pair as a fraction; None for single records.
     challenge : ndarray, shape=(examples,), dtype=bool, or None
         Whether identity and label disagree; None for single records.
+    row : ndarray, shape=(examples,), dtype=int32
+        Row of the split's file, from 0.
     """
 
     members: np.ndarray
@@ -39,6 +42,7 @@ class Split:
     sample: np.ndarray | None
     identity: np.ndarray | None
     challenge: np.ndarray | None
+    row: np.ndarray
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -78,8 +82,18 @@ class TaskExamples:
         return found.fill_null(-1).to_numpy().astype(np.int64)
 
 
-def read_examples(published: PublishedDataset, task: str) -> TaskExamples:
+def read_examples(
+    published: PublishedDataset, task: str, only: Mapping[str, pa.Array | None] | None = None
+) -> TaskExamples:
     """Read both splits of a task.
+
+    Parameters
+    ----------
+    published : PublishedDataset
+    task : str
+    only : mapping of str to pyarrow.StringArray or None, optional
+        By split, the accessions that its examples may name; an example with another member is left out.
+        None lets all through.
 
     Raises
     ------
@@ -87,23 +101,30 @@ def read_examples(published: PublishedDataset, task: str) -> TaskExamples:
         If the dataset does not hold the task, a file cannot be read, or a label is neither 0 nor 1.
     """
     columns = get_task(task).members
-    tables = {split: published.task(task, split) for split in ("train", "eval")}
-    named = [chunk for table in tables.values() for column in columns for chunk in table[column].chunks]
-    accessions = pc.unique(pa.chunked_array(named, pa.string()))
-    accessions = accessions.take(pc.sort_indices(accessions))
+    tables = {split: published.task(task, split) for split in FOLDS}
+    rows: dict[str, np.ndarray] = {}
     for split, table in tables.items():
         found = set(pc.unique(table["label"]).to_pylist())
         if not found <= {0, 1}:
             raise GenoProtError(f"task {task}, split {split}: labels are 0 or 1, found {sorted(found)}")
-    return TaskExamples(
-        task, accessions, **{split: _split(table, columns, accessions) for split, table in tables.items()}
-    )
+        rows[split] = np.arange(table.num_rows, dtype=np.int32)
+        allowed = None if only is None else only[split]
+        if allowed is not None:
+            kept = [pc.is_in(table[column], value_set=allowed).to_numpy() for column in columns]
+            rows[split] = rows[split][np.all(kept, axis=0)]
+            tables[split] = table.take(rows[split])
+    named = [chunk for table in tables.values() for column in columns for chunk in table[column].chunks]
+    accessions = pc.unique(pa.chunked_array(named, pa.string()))
+    accessions = accessions.take(pc.sort_indices(accessions))
+    splits = {split: _split(table, columns, accessions, rows[split]) for split, table in tables.items()}
+    return TaskExamples(task, accessions, **splits)
 
 
-def _split(table: pa.Table, columns: Sequence[str], accessions: pa.StringArray) -> Split:
+def _split(table: pa.Table, columns: Sequence[str], accessions: pa.StringArray, row: np.ndarray) -> Split:
     positions = [pc.index_in(table[column], value_set=accessions).to_numpy() for column in columns]
     rest = {
         name: table[name].to_numpy() if name in table.column_names else None
         for name in ("sample", "identity", "challenge")
     }
-    return Split(np.stack(positions, axis=1).astype(np.int64), table["label"].to_numpy(), **rest)
+    members = np.stack(positions, axis=1).astype(np.int64)
+    return Split(members, table["label"].to_numpy(), row=row, **rest)

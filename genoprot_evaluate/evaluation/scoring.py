@@ -14,6 +14,7 @@ import pyarrow as pa
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.manifest import code_version
 from genoprot_datasets.published import PublishedDataset
+from genoprot_datasets.schema import FOLDS
 from genoprot_datasets.seeding import integer_seed
 from genoprot_datasets.tasks import TASKS, get_task
 from genoprot_evaluate.baselines import (
@@ -30,6 +31,7 @@ from genoprot_evaluate.encoders.kmer import Composition, KmerFrequencies
 from genoprot_evaluate.ensembles import ENSEMBLES, default_members, normalised_weights
 from genoprot_evaluate.evaluation.cells import Fit, OnEpoch, fit_head, fit_rule, run_cells, score_fit
 from genoprot_evaluate.evaluation.examples import TaskExamples, read_examples
+from genoprot_evaluate.evaluation.species import ALL_SPECIES, accessions_of_species
 from genoprot_evaluate.heads import HeadConfig
 from genoprot_evaluate.results import (
     PREDICTIONS,
@@ -71,6 +73,7 @@ def evaluate(
     seed: int = 0,
     head: HeadConfig | None = None,
     missing: str = "refuse",
+    species: Mapping[str, Sequence[int]] = ALL_SPECIES,
     out: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> ResultRecord:
@@ -96,6 +99,9 @@ def evaluate(
     head : HeadConfig, optional
     missing : {"refuse", "mark"}
         What to do where embeddings lack accessions that a task needs: raise, or mark the cell N/A.
+    species : mapping of str to sequence of int
+        NCBI taxon ids of the species whose examples count, by fold; none stands for all. Other species in
+        eval than in train ask what carries over from one to the other.
     out : path, optional
         Folder for `results.json` and `predictions.parquet`; nothing is written when left out.
     progress : callable, optional
@@ -123,7 +129,8 @@ def evaluate(
     floors = baseline_names(baselines)
     tables = _load(embeddings, published)
     voters = _voters(members, tables)
-    examples = {task: read_examples(published, task) for task in chosen if task in published.tasks}
+    only = accessions_of_species(published, species)
+    examples = {task: read_examples(published, task, only) for task in chosen if task in published.tasks}
     if missing == "refuse":
         for name, table in tables.items():
             _refuse_gaps(name, table, examples.values())
@@ -133,6 +140,9 @@ def evaluate(
     own = tuple(sorted(tables)) + floors
 
     def fit(task: str, model: str, on_epoch: OnEpoch) -> Fit:
+        for fold in FOLDS:
+            if not len(getattr(examples[task], fold)):
+                return Fit("N/A", f"no {fold} example of species {', '.join(map(str, species[fold]))}")
         head_seed = integer_seed(seed, "head", task)
         if model in everything:
             return fit_head(examples[task], everything[model], head, head_seed, on_epoch)
@@ -158,7 +168,7 @@ def evaluate(
         ensembles[task], votes = _combine(fits[task], voters)
         keep(task, votes)
     record = ResultRecord(
-        dataset=_dataset_facts(published),
+        dataset=_dataset_facts(published, species),
         seed=int(seed),
         head=head.to_dict(),
         versions=_versions(),
@@ -292,7 +302,7 @@ def _predictions(examples: Mapping[str, TaskExamples], fits: Mapping[str, Mappin
                 columns = {
                     "task": pa.repeat(task, rows),
                     "sample": known.eval.sample,
-                    "row": np.arange(rows, dtype=np.int32),
+                    "row": known.eval.row,
                     "accession_a": names[0],
                     "accession_b": names[1] if len(names) == 2 else pa.nulls(rows, pa.string()),
                     "model": pa.repeat(model, rows),
@@ -304,15 +314,16 @@ def _predictions(examples: Mapping[str, TaskExamples], fits: Mapping[str, Mappin
     return pa.concat_tables(parts)
 
 
-def _dataset_facts(published: PublishedDataset) -> dict[str, Any]:
+def _dataset_facts(published: PublishedDataset, species: Mapping[str, Sequence[int]]) -> dict[str, Any]:
     manifest = published.manifest
     folds = {fold: manifest["folds"][fold] for fold in sorted(manifest["folds"])}
-    return {
+    facts = {
         "name": manifest["name"],
         "fingerprint": published.fingerprint,
         "genes": sum(folds.values()),
         "folds": folds,
     }
+    return facts | {f"{fold}_species": sorted(set(species[fold])) for fold in FOLDS if species[fold]}
 
 
 def _versions() -> dict[str, str]:

@@ -30,12 +30,23 @@ def run_facts(record: ResultRecord) -> list[tuple[str, str]]:
         ("Dataset", str(dataset["name"])),
         ("Fingerprint", str(dataset["fingerprint"])),
         ("Genes", f"{dataset['genes']} ({sizes})" if sizes else str(dataset["genes"])),
+        *_species(record),
         ("Tasks", ", ".join(record.tasks)),
         ("Members of the ensembles", ", ".join(voters) or "none"),
         ("Seed", str(record.seed)),
         ("Head", _settings(record.head)),
         ("Versions", _settings(record.versions)),
         ("Layout of the record", f"schema version {record.schema_version}"),
+    ]
+
+
+def _species(record: ResultRecord) -> list[tuple[str, str]]:
+    """Species that the examples were confined to, by fold; nothing where they were not."""
+    taxa = {fold: record.dataset.get(f"{fold}_species") for fold in FOLDS}
+    return [
+        (f"Species in {fold}", ", ".join(map(str, taxa[fold])) if taxa[fold] else "all")
+        for fold in FOLDS
+        if any(taxa.values())
     ]
 
 

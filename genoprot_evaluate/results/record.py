@@ -62,7 +62,8 @@ class ResultRecord:
     Parameters
     ----------
     dataset : mapping
-        `name`, `fingerprint`, `genes` and `folds` (genes per fold) of the dataset.
+        `name`, `fingerprint`, `genes` and `folds` (genes per fold) of the dataset; `train_species` and
+        `eval_species` (NCBI taxon ids) where the examples were confined to some.
     seed : int
     head : mapping
         Every choice of the heads' training, as `heads.HeadConfig.to_dict` gives it.
@@ -148,6 +149,8 @@ def _faults(record: ResultRecord) -> Iterator[str]:
         if key not in record.dataset:
             yield f"record.dataset: key {key!r} is missing"
         decode(record.dataset[key], hint, f"record.dataset.{key}")
+    for key in ("train_species", "eval_species"):
+        decode(record.dataset.get(key, []), tuple[int, ...], f"record.dataset.{key}")
     for name, model in record.models.items():
         if model.kind not in KINDS:
             yield f"record.models.{name}: kind {model.kind!r} is none of {KINDS}"

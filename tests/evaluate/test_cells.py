@@ -33,7 +33,7 @@ def test_scores_by_hand():
     identity = np.array([0.0, 0.05, 0.25, 1.0], dtype=np.float32)
     members = np.array([[0, 1], [1, 2], [0, 2], [2, 1]])
     challenge = np.array([False, True, False, True])
-    split = Split(members, labels, np.array([0, 0, 1, 1], dtype=np.int8), identity, challenge)
+    split = Split(members, labels, np.array([0, 0, 1, 1], dtype=np.int8), identity, challenge, np.arange(4))
     examples = TaskExamples("ppi", pa.array(["A", "B", "C"]), split, split)
     probability = np.array([0.1, 0.9, 0.4, 0.2])
     fit = Fit("OK", None, probability, (probability > 0.5).astype(np.int8), note="as it is")
