@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 
@@ -14,7 +15,8 @@ import pytest
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.files import write_parquet
 from genoprot_datasets.published import PublishedDataset, split_path
-from genoprot_datasets.schema import FOLDS, SEQUENCES, SEQUENCES_CONFIG
+from genoprot_datasets.schema import FOLDS, SEQUENCES, SEQUENCES_CONFIG, task_schema
+from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate.evaluation import evaluate
 from genoprot_evaluate.evaluation.examples import read_examples
 from genoprot_evaluate.evaluation.species import accessions_of_species
@@ -26,15 +28,17 @@ FAST = HeadConfig(hidden=(8,), epochs=2)
 HUMAN, YEAST, MOUSE = 9606, 559292, 10090
 
 
-def _within_species(table, yeast):
-    """Pairs of one species, equally many of each species, class and sample, as merging leaves them."""
-    groups: dict[tuple, list[int]] = {}
-    for row, pair in enumerate(table.to_pylist()):
-        of_yeast = {pair["accession_a"] in yeast, pair["accession_b"] in yeast}
-        if len(of_yeast) == 1:
-            groups.setdefault((pair.get("sample"), pair["label"], *of_yeast), []).append(row)
-    fewest = min(map(len, groups.values()))
-    return table.take(sorted(row for rows in groups.values() for row in rows[:fewest]))
+def _pairs(fold, by_species):
+    """Pairs of one species, as many of each species, class and sample, as merging leaves them."""
+    rng = np.random.default_rng(len(fold))
+    rows = []
+    samples = range(10) if fold == "eval" else [None]
+    for sample, label, members in itertools.product(samples, (0, 1), by_species):
+        for _ in range(20 if sample is None else 4):
+            a, b = rng.choice(members, size=2, replace=False)
+            row = {"accession_a": a, "accession_b": b, "label": label, "identity": 0.3, "challenge": False}
+            rows.append(row if sample is None else row | {"sample": sample})
+    return pa.Table.from_pylist(rows, schema=task_schema(TASKS["ppi"], fold))
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +50,13 @@ def two_species(tiny_dataset, tmp_path_factory):
     for fold in FOLDS:
         path = folder / split_path(SEQUENCES_CONFIG, fold)
         table = pq.read_table(path)
-        taxa = [YEAST if int(name[1:]) % 3 == 0 else HUMAN for name in table["accession"].to_pylist()]
-        yeast |= {name for name, taxon in zip(table["accession"].to_pylist(), taxa) if taxon == YEAST}
+        names = table["accession"].to_pylist()
+        taxa = [YEAST if int(name[1:]) % 3 == 0 else HUMAN for name in names]
         column = table.column_names.index("species")
         write_parquet(table.set_column(column, SEQUENCES.field("species"), pa.array(taxa)), path)
-        path = folder / split_path("ppi", fold)
-        write_parquet(_within_species(pq.read_table(path), yeast), path)
+        by_species = [[n for n, taxon in zip(names, taxa) if taxon == one] for one in (HUMAN, YEAST)]
+        yeast |= set(by_species[1])
+        write_parquet(_pairs(fold, by_species), folder / split_path("ppi", fold))
     return folder, yeast
 
 
