@@ -21,7 +21,7 @@ __all__ = ["DEMO_BASELINES", "DEMO_ENCODERS", "add_arguments", "demo", "run"]
 DEMO_ENCODERS = ("kmer-4", "composition", "dipeptide")
 """Encoders of the demo: one of DNA, two of proteins; none needs weights."""
 
-DEMO_BASELINES = ("majority", "random-vectors", "length", "identity", "annotation-count")
+DEMO_BASELINES = ("majority", "random-vectors", "length", "alignment", "annotation-count", "degree")
 """Baselines of the demo; the others are the demo's encoders."""
 
 

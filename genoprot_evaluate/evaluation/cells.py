@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.tasks import TASKS
@@ -114,18 +115,53 @@ def fit_head(
     )
 
 
-def fit_rule(examples: TaskExamples, name: str, head: HeadConfig, seed: int) -> Fit:
-    """Fit a baseline without a head, on the same examples that a head is fitted to, and apply it."""
+def fit_rule(
+    examples: TaskExamples, name: str, head: HeadConfig, seed: int, homology: baselines.Homology | None = None
+) -> Fit:
+    """Fit a baseline without a head, on the same examples that a head is fitted to, and apply it.
+
+    Parameters
+    ----------
+    examples : TaskExamples
+    name : str
+        One of `baselines.RULES`.
+    head : HeadConfig
+    seed : int
+    homology : baselines.Homology, optional
+        For ``baseline:alignment-transfer``.
+    """
     train, test = examples.train, examples.eval
-    if name == "baseline:identity" and TASKS[examples.task].arity == 1:
-        return Fit("N/A", "a single record has no sequence identity to another")
+    if TASKS[examples.task].arity == 1:
+        if name == "baseline:alignment":
+            return Fit("N/A", "a single record has no sequence identity to another")
+        if name == "baseline:degree":
+            return Fit("N/A", "a single record has no partners")
     fold = divide_examples(train.members, train.labels, head, seed)
-    if name == "baseline:identity":
-        rule = baselines.identity(train.labels, train.identity, fold.fitted, fold.held_out, test.identity)
+    if name == "baseline:alignment":
+        rule = baselines.alignment(train.labels, train.identity, fold.fitted, fold.held_out, test.identity)
+    elif name == "baseline:degree":
+        rule = baselines.degree(train.members, train.labels, fold.fitted, fold.held_out, test.members)
+    elif name == "baseline:alignment-transfer":
+        rule = _transfer(examples, fold.fitted, homology)
     else:
         rule = baselines.majority(train.labels, fold.fitted, fold.held_out, len(test))
     predicted = (rule.probability > 0.5).astype(np.int8)
-    return Fit("OK", None, rule.probability, predicted, rule.validation_accuracy, None, fold.note)
+    note = "; ".join(filter(None, (fold.note, rule.note))) or None
+    return Fit("OK", None, rule.probability, predicted, rule.validation_accuracy, None, note)
+
+
+def _transfer(examples: TaskExamples, fitted: np.ndarray, homology: baselines.Homology) -> baselines.RuleFit:
+    """Labels of the fitted examples, transferred to the eval examples."""
+    targets, members = np.unique(examples.train.members[fitted], return_inverse=True)
+    queries, eval_members = np.unique(examples.eval.members, return_inverse=True)
+    names = [examples.accessions.take(pa.array(chosen)).to_pylist() for chosen in (queries, targets)]
+    return baselines.transfer_labels(
+        homology.nearest(*names),
+        members.reshape(-1, examples.train.members.shape[1]),
+        examples.train.labels[fitted],
+        eval_members.reshape(examples.eval.members.shape),
+        reflexive=examples.task in baselines.REFLEXIVE,
+    )
 
 
 def run_cells(

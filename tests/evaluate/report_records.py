@@ -32,7 +32,7 @@ NAMES = {
     **{name: ScoredModel("encoder", name, "protein", 20) for name in ("composition", "unirep-64")},
     "lucaone": ScoredModel("encoder", "LucaOne", "both", 2560),
     **{f"ensemble:{name}": ScoredModel("ensemble", name) for name in ("soft", "hard", "max")},
-    **{f"baseline:{name}": ScoredModel("baseline", name) for name in ("identity", "majority")},
+    **{f"baseline:{name}": ScoredModel("baseline", name) for name in ("alignment", "majority")},
 }
 
 
@@ -75,7 +75,7 @@ def _comparisons(cells: Mapping[str, Score]) -> tuple[Comparison, ...]:
 
 
 def _score(task: str, name: str) -> Score:
-    if task == "melanoma" and name == "baseline:identity":
+    if task == "melanoma" and name == "baseline:alignment":
         return Score("N/A", "a single record has no sequence identity to another")
     if task == "ppi" and name == "evo2-7b":
         return Score("ERROR", f"RuntimeError: {SCRIPT} | out of memory")

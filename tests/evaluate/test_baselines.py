@@ -7,25 +7,31 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from genoprot_datasets.errors import GenoProtError
+from genoprot_datasets.identity import pair_identities
 from genoprot_evaluate.baselines import (
     BASELINES,
+    Homology,
+    alignment,
     annotation_vectors,
     baseline_names,
-    identity,
-    identity_threshold,
+    best_threshold,
+    degree,
     length_vectors,
     majority,
     random_vectors,
     sequence_vectors,
+    similar_proteins,
+    transfer_labels,
 )
 from genoprot_evaluate.encoders.kmer import Composition, KmerFrequencies
 
 
 def test_names_with_and_without_prefix():
     assert baseline_names(BASELINES) == tuple(BASELINES)
-    assert baseline_names(["identity", "baseline:majority"]) == ("baseline:majority", "baseline:identity")
+    assert baseline_names(["alignment", "baseline:majority"]) == ("baseline:majority", "baseline:alignment")
     assert baseline_names([]) == ()
     with pytest.raises(GenoProtError, match="unknown baseline 'baseline:luck'; the baselines are"):
         baseline_names(["luck"])
@@ -48,7 +54,7 @@ IDENTITIES = st.lists(
 @given(IDENTITIES)
 def test_threshold_is_the_best_of_all(pairs):
     identities, labels = np.array(pairs).T
-    threshold = identity_threshold(identities.astype(np.float32), labels)
+    threshold = best_threshold(identities.astype(np.float32), labels)
     assert 0 < threshold <= 1
     found = ((identities > threshold) == labels).sum()
     best = max(((identities > cut) == labels).sum() for cut in (0.05, 0.2, 0.3, 0.7, 0.95, 1.0))
@@ -57,24 +63,24 @@ def test_threshold_is_the_best_of_all(pairs):
 
 @settings(deadline=None)
 @given(st.integers(0, 1000))
-def test_identity_predicts_by_the_threshold_of_train(seed):
+def test_alignment_predicts_by_the_threshold_of_train(seed):
     rng = np.random.default_rng(seed)
     labels = np.arange(100) % 2
     values = rng.uniform(size=100).astype(np.float32)
     values[labels == 1] = np.sqrt(values[labels == 1])
     held_out = np.arange(100) % 10 < 2
     new = np.concatenate([[0.0, 1.0], rng.uniform(size=20)]).astype(np.float32)
-    fit = identity(labels, values, ~held_out, held_out, new)
-    threshold = identity_threshold(values[~held_out], labels[~held_out])
+    fit = alignment(labels, values, ~held_out, held_out, new)
+    threshold = best_threshold(values[~held_out], labels[~held_out])
     assert np.array_equal(fit.probability > 0.5, new > threshold)
     assert np.array_equal(np.argsort(fit.probability, kind="stable"), np.argsort(new, kind="stable"))
     assert ((fit.probability >= 0) & (fit.probability <= 1)).all()
     assert fit.validation_accuracy == ((values[held_out] > threshold) == labels[held_out]).mean()
 
 
-def test_identity_that_tells_nothing_predicts_class_0():
+def test_alignment_that_tells_nothing_predicts_class_0():
     held_out = np.array([True, True, False, False])
-    fit = identity(np.array([0, 1, 0, 1]), np.full(4, 0.3), ~held_out, held_out, np.array([1.0]))
+    fit = alignment(np.array([0, 1, 0, 1]), np.full(4, 0.3), ~held_out, held_out, np.array([1.0]))
     assert fit.probability.tolist() == [0.5]
 
 
@@ -113,3 +119,73 @@ def test_annotation_vectors_count_terms():
     terms = pa.chunked_array([[["GO:1", "GO:2", "GO:3"]], [[], ["GO:9"]]])
     np.testing.assert_allclose(annotation_vectors(terms), np.log([[4], [1], [2]]), rtol=1e-6)
     assert annotation_vectors(terms).dtype == np.float32
+
+
+def test_degree_is_strong_where_partners_are_known_and_says_nothing_of_unknown_proteins():
+    hubs = np.array([[hub, leaf] for hub in (0, 1, 2) for leaf in range(10, 40)])
+    loners = np.array([[loner, leaf] for loner in (3, 4, 5) for leaf in range(10, 40)])
+    members, labels = np.concatenate([hubs, loners]), np.repeat([1, 0], 90).astype(np.int8)
+    held_out = np.arange(180) % 9 == 0
+    unknown = degree(members, labels, ~held_out, held_out, np.array([[50, 51], [0, 51]]))
+    assert unknown.validation_accuracy == 1.0
+    assert unknown.probability.tolist() == [0.5, 0.5]
+    assert unknown.note == "1 of 3 eval proteins are in train pairs"
+    leaked = degree(members, labels, ~held_out, held_out, np.array([[0, 10], [10, 3]]))
+    assert (leaked.probability > 0.5).tolist() == [True, False]
+    disjoint = degree(members, labels, ~held_out, held_out, np.array([[50, 51]]))
+    assert disjoint.note.startswith("no eval protein is in a train pair")
+
+
+def test_degree_does_not_count_a_pair_for_itself():
+    # Labels at random and every pair of strangers: counting the pair itself would tell every label.
+    members, labels = np.arange(400).reshape(200, 2), np.arange(200) % 2
+    held_out = np.arange(200) >= 180
+    fit = degree(members, labels, ~held_out, held_out, members[held_out])
+    assert fit.validation_accuracy == 0.5
+
+
+def test_similar_proteins_are_those_with_common_words():
+    rng = np.random.default_rng(0)
+    targets = ["".join(rng.choice(list("ACDEFGHIKLMNPQRSTVWY"), 200)) for _ in range(300)]
+    queries = [targets[7][50:150], targets[211][:120] + "W" * 30, "MK", "AAAA"]
+    rows, columns = similar_proteins(queries, targets, count=3)
+    first = {row: column for row, column in zip(rows[::-1].tolist(), columns[::-1].tolist())}
+    assert (first[0], first[1]) == (7, 211)
+    assert 2 not in first
+    assert max(np.bincount(rows)) <= 3
+    assert similar_proteins([], targets)[0].size == 0
+
+
+def test_nearest_has_the_identities_of_the_aligner_and_aligns_once():
+    proteins = {"A": "MKTWYVAGGHK", "B": "MKTWYVAGG", "C": "PPPPMKTWYV", "D": "LLLLLLLLLL"}
+    homology = Homology(proteins)
+    found = homology.nearest(["A"], ["B", "C", "D"]).toarray()
+    expected = pair_identities(list(proteins.values()), [0, 0], [1, 2])
+    assert found.tolist() == [[*expected.tolist(), 0.0]]
+    homology.identities["A", "B"] = 0.125
+    assert homology.nearest(["A"], ["B", "D"]).toarray().tolist() == [[0.125, 0.0]]
+
+
+def test_transfer_by_hand():
+    # Eval proteins 0, 1, 2; train proteins 0, 1, 2.
+    similarity = sparse.csr_array(np.array([[0.8, 0.1, 0.0], [0.0, 0.5, 0.2], [0.4, 0.0, 0.0]]))
+    members, labels = np.array([[1, 0], [0, 2]]), np.array([1, 0])
+    pairs = np.array([[0, 1], [1, 0], [0, 2]])
+    fit = transfer_labels(similarity, members, labels, pairs, reflexive=False)
+    # (0, 1): 0.8 x 0.5 for the positive pair, 0.8 x 0.2 for the negative one.
+    np.testing.assert_allclose(fit.probability[:2], 0.4 / 0.56)
+    # (0, 2): train protein 1 with 0, by 0.1 x 0.4.
+    assert fit.probability[2] == 1.0
+    alike = transfer_labels(similarity, members[1:], labels[1:], pairs, reflexive=True)
+    # (0, 1): both are like train protein 1, by 0.1 x 0.5, against the negative pair; (0, 2): both like 0.
+    np.testing.assert_allclose(alike.probability[0], 0.05 / (0.05 + 0.16))
+    assert alike.probability[2] == 1.0
+    silent = transfer_labels(similarity, members[1:], labels[1:], pairs[2:], reflexive=False)
+    assert (silent.probability.tolist(), silent.note) == (
+        [0.0],
+        "1 of 1 eval examples have no neighbours in a train example",
+    )
+    single = transfer_labels(
+        similarity, np.array([[0], [1]]), np.array([1, 0]), np.array([[0]]), reflexive=False
+    )
+    np.testing.assert_allclose(single.probability, [0.64 / 0.65])

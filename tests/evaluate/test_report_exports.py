@@ -85,8 +85,8 @@ def test_markdown_says_which_differences_hold():
     assert [row[0] for row in ties[2:]] == [TASKS[task].title for task in record.tasks]
     ranking = rank_models(record)
     assert [row[1] for row in ranks[2:]] == [f"{rank:.2f}" for rank in ranking.ranks.values()]
-    assert set(ranking.left_out) == {"baseline:identity", "evo2-7b", "spliceai"}
-    assert "Not ranked, since not scored in all of them: baseline:identity (8 of 9)" in scores_markdown(
+    assert set(ranking.left_out) == {"baseline:alignment", "evo2-7b", "spliceai"}
+    assert "Not ranked, since not scored in all of them: baseline:alignment (8 of 9)" in scores_markdown(
         record
     )
     assert sum(int(row[2]) for row in ranks[2:]) > 0
@@ -94,7 +94,7 @@ def test_markdown_says_which_differences_hold():
 
 def test_markdown_says_reasons_caveats_and_what_was_run():
     text = scores_markdown(make_record())
-    assert "| baseline:identity |" in text
+    assert "| baseline:alignment |" in text
     number = re.search(r"N/A \((\d)\)", text).group(1)
     assert f"\n{number}. a single record has no sequence identity to another\n" in text
     assert all(caveat in text for caveat in CAVEATS)

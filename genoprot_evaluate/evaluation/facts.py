@@ -1,0 +1,85 @@
+"""What a record says beside its scores: models, dataset, versions, predictions."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import pyarrow as pa
+
+from genoprot_datasets.manifest import code_version
+from genoprot_datasets.published import PublishedDataset
+from genoprot_datasets.schema import FOLDS
+from genoprot_evaluate.baselines import BASELINES
+from genoprot_evaluate.ensembles import ENSEMBLES
+from genoprot_evaluate.evaluation.cells import Fit
+from genoprot_evaluate.evaluation.examples import TaskExamples
+from genoprot_evaluate.results import PREDICTIONS, ScoredModel
+from genoprot_evaluate.store import EmbeddingTable
+
+__all__ = ["dataset_facts", "predictions_table", "scored_models", "software_versions"]
+
+
+def scored_models(tables: Mapping[str, EmbeddingTable], floors: Sequence[str]) -> dict[str, ScoredModel]:
+    """Models of the record: the ensembles, the baselines, and every encoder that has a table."""
+    models = {name: ScoredModel("ensemble", name.split(":")[1] + " voting") for name in ENSEMBLES}
+    for name in floors:
+        width = tables[name].dimension if name in tables else None
+        models[name] = ScoredModel("baseline", BASELINES[name], dimension=width)
+    for name in set(tables) - set(floors):
+        encoder = tables[name].run.get("encoder", {})
+        models[name] = ScoredModel(
+            "encoder",
+            encoder.get("title") or name,
+            tables[name].run.get("view"),
+            tables[name].dimension,
+            encoder.get("parameters"),
+        )
+    return models
+
+
+def predictions_table(
+    examples: Mapping[str, TaskExamples], fits: Mapping[str, Mapping[str, Fit]]
+) -> pa.Table:
+    """Every prediction, by task and model, with the columns of `results.PREDICTIONS`."""
+    parts = [PREDICTIONS.empty_table()]
+    for task, known in examples.items():
+        names = [known.accessions.take(pa.array(column)) for column in known.eval.members.T]
+        for model in sorted(fits[task]):
+            found = fits[task][model]
+            if found.status == "OK":
+                rows = len(known.eval)
+                columns = {
+                    "task": pa.repeat(task, rows),
+                    "sample": known.eval.sample,
+                    "row": known.eval.row,
+                    "accession_a": names[0],
+                    "accession_b": names[1] if len(names) == 2 else pa.nulls(rows, pa.string()),
+                    "model": pa.repeat(model, rows),
+                    "label": known.eval.labels,
+                    "predicted": found.predicted,
+                    "probability": found.probability,
+                }
+                parts.append(pa.table(columns, schema=PREDICTIONS))
+    return pa.concat_tables(parts)
+
+
+def dataset_facts(published: PublishedDataset, species: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+    """`dataset` of the record."""
+    manifest = published.manifest
+    folds = {fold: manifest["folds"][fold] for fold in sorted(manifest["folds"])}
+    facts = {
+        "name": manifest["name"],
+        "fingerprint": published.fingerprint,
+        "genes": sum(folds.values()),
+        "folds": folds,
+    }
+    return facts | {f"{fold}_species": sorted(set(species[fold])) for fold in FOLDS if species[fold]}
+
+
+def software_versions() -> dict[str, str]:
+    """`versions` of the record."""
+    libraries = {name: version(name) for name in ("numpy", "pyarrow", "scikit-learn", "torch")}
+    return {"geno-prot": code_version(), "python": platform.python_version()} | libraries
