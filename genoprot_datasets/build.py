@@ -164,7 +164,7 @@ def build(
     if not built:
         raise GenoProtError("no task can be built: " + "; ".join(f"{k}: {v}" for k, v in left_out.items()))
     with log.stage("identity") as say:
-        pairs = add_identities(built, [record.protein for record in found.records])
+        pairs = add_identities(built, [record.protein for record in found.records], seed)
         say(f"{pairs:,} pairs")
 
     with log.stage("write") as say, atomic_folder(out) as staging:

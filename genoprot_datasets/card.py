@@ -11,7 +11,7 @@ import pyarrow as pa
 from genoprot_datasets.published import split_path
 from genoprot_datasets.resources import loading_script
 from genoprot_datasets.schema import FOLDS, SEQUENCES, SEQUENCES_CONFIG, task_schema
-from genoprot_datasets.tasks import TASKS
+from genoprot_datasets.tasks import TASKS, TaskSpec, matched_config
 
 __all__ = ["render_card"]
 
@@ -39,6 +39,7 @@ def render_card(manifest: Mapping[str, Any]) -> str:
         genes=f"{manifest['records']['kept']:,}",
         task_table=_task_table(manifest),
         shortfall=_shortfall(manifest),
+        matched_table=_matched_table(manifest),
         record_table=_record_table(manifest),
         go_terms=manifest["records"]["go_terms"],
         partition_vectors=manifest["partition_vectors"]["kind"],
@@ -50,7 +51,7 @@ def render_card(manifest: Mapping[str, Any]) -> str:
 def _front_matter(manifest: Mapping[str, Any]) -> str:
     import yaml
 
-    configs = [SEQUENCES_CONFIG, *(name for name in TASKS if name in manifest["tasks"])]
+    configs = _configs(manifest)
     rows = sum(entry["rows"] for entry in manifest["files"].values())
     size = next((label for limit, label in _SIZES if rows < limit), "1M<n<10M")
     content = {
@@ -70,15 +71,26 @@ def _front_matter(manifest: Mapping[str, Any]) -> str:
             }
             for config in configs
         ],
-        "dataset_info": [_dataset_info(config, manifest["files"]) for config in configs],
+        "dataset_info": [_dataset_info(config, task, manifest["files"]) for config, task in configs.items()],
     }
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110).rstrip()
 
 
-def _dataset_info(config: str, files: Mapping[str, Any]) -> dict[str, Any]:
+def _configs(manifest: Mapping[str, Any]) -> dict[str, TaskSpec | None]:
+    """Configurations in the order in which the card names them, each with its task."""
+    configs: dict[str, TaskSpec | None] = {SEQUENCES_CONFIG: None}
+    built = {name: task for name, task in TASKS.items() if name in manifest["tasks"]}
+    configs |= built
+    for name, task in built.items():
+        if "eval" in manifest["tasks"][name].get("matched", {}):
+            configs[matched_config(name)] = task
+    return configs
+
+
+def _dataset_info(config: str, task: TaskSpec | None, files: Mapping[str, Any]) -> dict[str, Any]:
     # One configuration has one set of features in `datasets`: the eval split's, which has the column
     # `sample` besides; the loader fills it with nulls in the train split.
-    schema = SEQUENCES if config == SEQUENCES_CONFIG else task_schema(TASKS[config], "eval")
+    schema = SEQUENCES if task is None else task_schema(task, "eval")
     paths = {fold: split_path(config, fold) for fold in FOLDS}
     return {
         "config_name": config,
@@ -138,6 +150,23 @@ def _shortfall(manifest: Mapping[str, Any]) -> str:
         "The smaller class has fewer examples than the paper's number, and both classes take what it has:"
     )
     return "\n".join(["", reason, "", *short, ""])
+
+
+def _matched_table(manifest: Mapping[str, Any]) -> str:
+    rows = []
+    for name, task in TASKS.items():
+        matched = manifest["tasks"].get(name, {}).get("matched")
+        if matched is None or task.arity == 1:
+            continue
+        if "eval" in matched:
+            train, evaluation = matched["train"], matched["eval"]
+            sizes = (f"{train['per_class']:,}", f"{evaluation['samples']} x {evaluation['per_class']:,}")
+            plain = manifest["tasks"][name]["eval"]["identity"]["auroc"]
+            tells = f"{plain:.2f}, {evaluation['identity']['auroc']:.2f}"
+        else:
+            sizes, tells = ("left out", matched["left_out"]), ""
+        rows.append((f"`{matched_config(name)}`", *sizes, tells))
+    return _table(("config", "train", "eval", "AUROC of identity in eval, plain and matched"), rows)
 
 
 def _record_table(manifest: Mapping[str, Any]) -> str:

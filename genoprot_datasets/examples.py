@@ -9,15 +9,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from genoprot_datasets.balance import compare_classes, compare_degrees
 from genoprot_datasets.identity import challenge_threshold, is_challenge, pair_identities
 from genoprot_datasets.labels import TaskLabels
-from genoprot_datasets.relations import Dependency
+from genoprot_datasets.matching import MatchedDraw, TooFewMatches, draw_matched
+from genoprot_datasets.relations import Dependency, PairRelation
 from genoprot_datasets.sampling import PairDraw, RecordDraw, sample_pairs, sample_records
 from genoprot_datasets.schema import FOLDS, task_schema
 from genoprot_datasets.seeding import generator
 from genoprot_datasets.tasks import EVAL_SAMPLES, TaskSpec, get_task
 
 __all__ = ["TaskExamples", "add_identities", "draw_examples"]
+
+_CANDIDATES = 5_000
+"""Pairs of each class that are compared by identity in order to match the classes; a train split that has
+more is matched within itself."""
 
 
 @dataclass
@@ -32,8 +38,15 @@ class TaskExamples:
         By fold.
     identity, challenge : dict of str to ndarray
         By fold, for pair tasks, once `add_identities` has been called.
+    candidate_identity : dict of str to ndarray
+        Of the candidates for matching, likewise.
     threshold : float or None
         Identity that separates the classes of the train split best.
+    matched : dict of str to MatchedDraw
+        Identity-matched samples by fold, for pair tasks, once `add_identities` has been called; empty where
+        there are too few.
+    unmatched : str
+        Why there are no identity-matched samples; empty where there are some.
     """
 
     task: TaskSpec
@@ -42,6 +55,9 @@ class TaskExamples:
     identity: dict[str, np.ndarray] = field(default_factory=dict)
     challenge: dict[str, np.ndarray] = field(default_factory=dict)
     threshold: float | None = None
+    candidate_identity: dict[str, np.ndarray] = field(default_factory=dict)
+    matched: dict[str, MatchedDraw] = field(default_factory=dict)
+    unmatched: str = ""
 
     @property
     def summary(self) -> str:
@@ -52,18 +68,32 @@ class TaskExamples:
     def table(self, fold: str, accessions: Sequence[str]) -> pa.Table:
         """One split as it is published, with the columns of `schema.task_schema`."""
         draw = self.draws[fold]
-        names = np.asarray(accessions, dtype=object)
-        positions = (draw.record,) if isinstance(draw, RecordDraw) else (draw.a, draw.b)
-        columns: dict[str, Any] = {
-            column: names[position] for column, position in zip(self.task.members, positions, strict=True)
-        }
-        columns["label"] = draw.label
-        if fold == "eval":
-            columns["sample"] = draw.sample
+        members = (draw.record,) if isinstance(draw, RecordDraw) else (draw.a, draw.b)
+        columns: dict[str, Any] = {"label": draw.label, "sample": draw.sample}
         if self.task.arity == 2:
-            columns["identity"] = self.identity[fold]
-            columns["challenge"] = self.challenge[fold]
-        return pa.table(columns, schema=task_schema(self.task, fold))
+            columns |= {"identity": self.identity[fold], "challenge": self.challenge[fold]}
+        return self._table(fold, accessions, members, columns)
+
+    def matched_table(self, fold: str, accessions: Sequence[str]) -> pa.Table:
+        """One split of the identity-matched variant as it is published, with the same columns."""
+        draw, pool = self.matched[fold], self.draws[fold].candidates
+        label, identity = pool.label[draw.rows], self.candidate_identity[fold][draw.rows]
+        challenge = is_challenge(identity, label, self.threshold)
+        columns = {"label": label, "sample": draw.sample, "identity": identity, "challenge": challenge}
+        return self._table(fold, accessions, (pool.a[draw.rows], pool.b[draw.rows]), columns)
+
+    def _table(
+        self,
+        fold: str,
+        accessions: Sequence[str],
+        members: Sequence[np.ndarray],
+        columns: Mapping[str, np.ndarray],
+    ) -> pa.Table:
+        names = np.asarray(accessions, dtype=object)
+        schema = task_schema(self.task, fold)
+        named = dict(zip(self.task.members, (names[own] for own in members), strict=True))
+        columns = {**named, **columns}
+        return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
     def facts(self) -> dict[str, Any]:
         """Counts for the manifest."""
@@ -78,11 +108,39 @@ class TaskExamples:
                 "per_class": counts.drawn,
             }
         facts["eval"]["samples"] = EVAL_SAMPLES
-        if self.task.arity == 2:
+        if isinstance(self.labels.relation, PairRelation):
+            for fold in FOLDS:
+                draw = self.draws[fold]
+                facts[fold]["identity"] = compare_classes(self.identity[fold], draw.label)
+                facts[fold]["degree"] = compare_degrees(
+                    self.labels.relation.degree, np.stack([draw.a, draw.b], axis=1), draw.label
+                )
             facts["challenge"] = {
                 "identity_threshold": self.threshold,
                 **{f"{fold}_share": float(self.challenge[fold].mean()) for fold in FOLDS},
             }
+            facts["matched"] = self._matched_facts(self.labels.relation)
+        return facts
+
+    def _matched_facts(self, relation: PairRelation) -> dict[str, Any]:
+        if not self.matched:
+            return {"left_out": self.unmatched}
+        facts: dict[str, Any] = {}
+        for fold, draw in self.matched.items():
+            pool, rows = self.draws[fold].candidates, draw.rows
+            label, identity = pool.label[rows], self.candidate_identity[fold][rows]
+            members = np.stack([pool.a[rows], pool.b[rows]], axis=1)
+            facts[fold] = {
+                "positive_candidates": int((pool.label == 1).sum()),
+                "negative_candidates": int((pool.label == 0).sum()),
+                "matched_per_class": draw.couples,
+                "requested_per_class": draw.requested,
+                "per_class": draw.drawn,
+                "identity": compare_classes(identity, label),
+                "degree": compare_degrees(relation.degree, members, label),
+                "challenge_share": float(is_challenge(identity, label, self.threshold).mean()),
+            }
+        facts["eval"]["samples"] = EVAL_SAMPLES
         return facts
 
 
@@ -108,7 +166,7 @@ def draw_examples(name: str, labels: TaskLabels, folds: Mapping[str, np.ndarray]
         If a class of a fold has fewer than two examples.
     """
     task = get_task(name)
-    sizes = {"train": (task.train_per_class, None), "eval": (task.eval_per_class, EVAL_SAMPLES)}
+    sizes = _sizes(task)
     draws: dict[str, PairDraw | RecordDraw] = {}
     for fold in FOLDS:
         per_class, samples = sizes[fold]
@@ -116,12 +174,19 @@ def draw_examples(name: str, labels: TaskLabels, folds: Mapping[str, np.ndarray]
         if isinstance(labels.relation, Dependency):
             draws[fold] = sample_records(labels.relation, folds[fold], per_class, samples, rng)
         else:
-            draws[fold] = sample_pairs(labels.relation, folds[fold], per_class, samples, rng)
+            draws[fold] = sample_pairs(
+                labels.relation, folds[fold], per_class, samples, rng, candidates=_CANDIDATES
+            )
     return TaskExamples(task, labels, draws)
 
 
-def add_identities(built: Mapping[str, TaskExamples], proteins: Sequence[str]) -> int:
-    """Fill in the identity of every pair and whether it is a challenge case.
+def _sizes(task: TaskSpec) -> dict[str, tuple[int, int | None]]:
+    """Examples per class and sample, and the number of samples, of each fold."""
+    return {"train": (task.train_per_class, None), "eval": (task.eval_per_class, EVAL_SAMPLES)}
+
+
+def add_identities(built: Mapping[str, TaskExamples], proteins: Sequence[str], seed: int) -> int:
+    """Fill in the identity of every pair, whether it is a challenge case, and the identity-matched samples.
 
     Parameters
     ----------
@@ -129,29 +194,53 @@ def add_identities(built: Mapping[str, TaskExamples], proteins: Sequence[str]) -
         Changed in place.
     proteins : sequence of str
         Protein of each record.
+    seed : int
 
     Returns
     -------
     int
-        Examples that were compared; a pair that occurs in several of them is aligned once.
+        Pairs that were compared, each as often as it is drawn; a pair that occurs several times is aligned
+        once.
     """
-    places = [(examples, fold) for examples in built.values() if examples.task.arity == 2 for fold in FOLDS]
+    pairs = [examples for examples in built.values() if examples.task.arity == 2]
+    places = [
+        (store, fold, drawn)
+        for examples in pairs
+        for fold in FOLDS
+        for store, drawn in (
+            (examples.identity, examples.draws[fold]),
+            (examples.candidate_identity, examples.draws[fold].candidates),
+        )
+    ]
     if not places:
         return 0
-    a = np.concatenate([examples.draws[fold].a for examples, fold in places])
-    b = np.concatenate([examples.draws[fold].b for examples, fold in places])
-    identity = pair_identities(proteins, a, b)
+    identity = pair_identities(
+        proteins,
+        np.concatenate([drawn.a for _, _, drawn in places]),
+        np.concatenate([drawn.b for _, _, drawn in places]),
+    )
     start = 0
-    for examples, fold in places:
-        stop = start + len(examples.draws[fold].a)
-        examples.identity[fold] = identity[start:stop]
-        start = stop
-    for examples in {id(examples): examples for examples, _ in places}.values():
-        examples.threshold = float(
-            challenge_threshold(examples.identity["train"], examples.draws["train"].label)
-        )
+    for store, fold, drawn in places:
+        store[fold] = identity[start : start + len(drawn.a)]
+        start += len(drawn.a)
+    for examples in pairs:
+        labels = {fold: examples.draws[fold].label for fold in FOLDS}
+        examples.threshold = float(challenge_threshold(examples.identity["train"], labels["train"]))
         for fold in FOLDS:
-            examples.challenge[fold] = is_challenge(
-                examples.identity[fold], examples.draws[fold].label, examples.threshold
-            )
+            examples.challenge[fold] = is_challenge(examples.identity[fold], labels[fold], examples.threshold)
+        _match(examples, seed)
     return len(identity)
+
+
+def _match(examples: TaskExamples, seed: int) -> None:
+    """Draw the identity-matched samples of both folds, or say why there are none."""
+    matched = {}
+    for fold, (per_class, samples) in _sizes(examples.task).items():
+        rng = generator(seed, "matched", examples.task.name, fold)
+        identity, pool = examples.candidate_identity[fold], examples.draws[fold].candidates
+        try:
+            matched[fold] = draw_matched(identity, pool.label, per_class, samples, rng)
+        except TooFewMatches as error:
+            examples.unmatched = f"{fold}: {error}"
+            return
+    examples.matched = matched

@@ -19,6 +19,7 @@ from genoprot_datasets.records import Record
 from genoprot_datasets.resources import loading_script
 from genoprot_datasets.schema import FOLDS, SEQUENCES, SEQUENCES_CONFIG
 from genoprot_datasets.sources import Species
+from genoprot_datasets.tasks import matched_config
 
 __all__ = ["write_examples", "write_papers", "write_sequences"]
 
@@ -54,10 +55,13 @@ def write_sequences(folder: Path, kept: Sequence[Record], in_eval: np.ndarray, s
 
 
 def write_examples(folder: Path, built: Mapping[str, TaskExamples], accessions: Sequence[str]) -> None:
-    """Write both splits of every task, with positions turned into accessions."""
+    """Write both splits of every task and identity-matched variant, with positions turned into accessions."""
     for name, examples in built.items():
         for fold in FOLDS:
             write_parquet(examples.table(fold, accessions), folder / split_path(name, fold))
+        for fold in examples.matched:
+            path = folder / split_path(matched_config(name), fold)
+            write_parquet(examples.matched_table(fold, accessions), path)
 
 
 def write_papers(folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.schema import FOLDS, SEQUENCES, SEQUENCES_CONFIG, task_schema
-from genoprot_datasets.tasks import TASKS
+from genoprot_datasets.tasks import TASKS, matched_config
 
 __all__ = ["MANIFEST_NAME", "PublishedDataset", "split_path"]
 
@@ -103,6 +103,12 @@ class PublishedDataset:
         """Tasks that the folder holds, in the order of the paper."""
         return tuple(name for name in TASKS if name in self.manifest["tasks"])
 
+    @property
+    def matched_tasks(self) -> tuple[str, ...]:
+        """Tasks that the folder also holds with the identities of both classes matched."""
+        tasks = self.manifest["tasks"]
+        return tuple(name for name in self.tasks if "eval" in tasks[name].get("matched", {}))
+
     def sequences(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Gene-protein records of both folds, sorted by accession.
 
@@ -116,17 +122,28 @@ class PublishedDataset:
         parts = [self._read(SEQUENCES_CONFIG, fold, SEQUENCES, read) for fold in FOLDS]
         return pa.concat_tables(parts).sort_by("accession").select(wanted)
 
-    def task(self, name: str, split: str) -> pa.Table:
+    def task(self, name: str, split: str, *, matched: bool = False) -> pa.Table:
         """One split of a task, with the columns of `schema.task_schema`.
+
+        Parameters
+        ----------
+        name : str
+        split : {"train", "eval"}
+        matched : bool
+            Read the identity-matched variant of a pair task instead.
 
         Raises
         ------
         GenoProtError
-            If the folder does not hold the task.
+            If the folder does not hold the task, or not its matched variant.
         """
         if name not in self.manifest["tasks"]:
             raise GenoProtError(f"dataset {self.name!r} has no task {name!r}; it has {', '.join(self.tasks)}")
-        return self._read(name, split, task_schema(TASKS[name], split), None)
+        if matched and name not in self.matched_tasks:
+            reason = self.manifest["tasks"][name].get("matched", {}).get("left_out", "not built with one")
+            raise GenoProtError(f"dataset {self.name!r} has no identity-matched {name!r}: {reason}")
+        config = matched_config(name) if matched else name
+        return self._read(config, split, task_schema(TASKS[name], split), None)
 
     def _read(self, config: str, split: str, schema: pa.Schema, columns: list[str] | None) -> pa.Table:
         path = self.folder / split_path(config, split)

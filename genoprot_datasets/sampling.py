@@ -10,7 +10,15 @@ from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.relations.base import PairRelation
 from genoprot_datasets.relations.dependency import Dependency
 
-__all__ = ["DrawCounts", "PairDraw", "RecordDraw", "TooFewExamples", "sample_pairs", "sample_records"]
+__all__ = [
+    "Candidates",
+    "DrawCounts",
+    "PairDraw",
+    "RecordDraw",
+    "TooFewExamples",
+    "sample_pairs",
+    "sample_records",
+]
 
 _FEWEST = 2
 """Examples of a class with which a task can still be asked."""
@@ -38,6 +46,23 @@ class DrawCounts:
 
 
 @dataclass(frozen=True)
+class Candidates:
+    """Distinct pairs of each class, of which the identity-matched samples are drawn.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape=(c,), dtype=int64
+        Positions of the two records; which of them is `a` is random.
+    label : ndarray, shape=(c,), dtype=int8
+        The classes need not be equally large.
+    """
+
+    a: np.ndarray
+    b: np.ndarray
+    label: np.ndarray
+
+
+@dataclass(frozen=True)
 class PairDraw:
     """Pairs of records, in random order within each sample.
 
@@ -50,6 +75,7 @@ class PairDraw:
     sample : ndarray, shape=(k,), dtype=int8
         Sample that the pair belongs to, ascending; 0 everywhere when there is one only.
     counts : DrawCounts
+    candidates : Candidates
     """
 
     a: np.ndarray
@@ -57,6 +83,7 @@ class PairDraw:
     label: np.ndarray
     sample: np.ndarray
     counts: DrawCounts
+    candidates: Candidates
 
 
 @dataclass(frozen=True)
@@ -101,6 +128,7 @@ def sample_pairs(
     per_class: int,
     samples: int | None,
     rng: np.random.Generator,
+    candidates: int = 0,
 ) -> PairDraw:
     """Draw as many positive as negative pairs among the annotated records of a fold.
 
@@ -119,6 +147,9 @@ def sample_pairs(
     samples : int or None
         Independent samples; None for a single one.
     rng : numpy.random.Generator
+    candidates : int
+        Pairs to draw besides per class, as many as there are where there are fewer. A single sample that
+        has as many is its own candidates.
 
     Returns
     -------
@@ -144,15 +175,25 @@ def sample_pairs(
     pairs = m * (m - 1) // 2
     positives = sum(len(block) for block in relation.positive_blocks(members))
     counts = _counts(m, positives, pairs - positives, per_class)
+    # A stream of its own, so that the samples do not depend on how many candidates are drawn.
+    (other,) = rng.spawn(1)
     label, sample, ranks = _draw_ranks(counts, samples, rng)
+    drawn = len(label)
+    reused = samples is None and counts.drawn >= candidates
+    if not reused:
+        more, more_ranks = _draw_candidate_ranks(counts, candidates, other)
+        label, ranks = np.concatenate([label, more]), np.concatenate([ranks, more_ranks])
 
     codes = np.empty(len(ranks), np.int64)
     codes[label == 1], codes[label == 0] = _pairs_of_ranks(
         relation, members, ranks[label == 1], ranks[label == 0]
     )
-    swapped = rng.random(len(codes)) < 0.5
+    swapped = np.concatenate([rng.random(drawn), other.random(len(codes) - drawn)]) < 0.5
     low, high = members[codes // m], members[codes % m]
-    return PairDraw(np.where(swapped, high, low), np.where(swapped, low, high), label, sample, counts)
+    a, b = np.where(swapped, high, low), np.where(swapped, low, high)
+    own = slice(None) if reused else slice(drawn, None)
+    pool = Candidates(a[own], b[own], label[own])
+    return PairDraw(a[:drawn], b[:drawn], label[:drawn], sample, counts, pool)
 
 
 def sample_records(
@@ -198,6 +239,18 @@ def _draw_ranks(
         ranks.append(np.concatenate(drawn)[order])
     sample = np.repeat(np.arange(number, dtype=np.int8), len(labels))
     return np.concatenate(label), sample, np.concatenate(ranks)
+
+
+def _draw_candidate_ranks(
+    counts: DrawCounts, candidates: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels of the candidates, and their ranks within the class."""
+    ranks = [
+        rng.choice(size, min(candidates, size), replace=False, shuffle=False)
+        for size in (counts.positives, counts.negatives)
+    ]
+    labels = np.repeat(np.array([1, 0], np.int8), [len(own) for own in ranks])
+    return labels, np.concatenate(ranks)
 
 
 def _pairs_of_ranks(

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from genoprot_datasets.errors import GenoProtError
 
-__all__ = ["EVAL_SAMPLES", "GROUPS", "TASKS", "TaskSpec", "get_task"]
+__all__ = ["EVAL_SAMPLES", "GROUPS", "TASKS", "TaskSpec", "get_task", "matched_config"]
 
 EVAL_SAMPLES = 10
 """Evaluation samples that are drawn per task."""
@@ -187,3 +187,14 @@ def get_task(name: str) -> TaskSpec:
         return TASKS[name]
     except KeyError:
         raise GenoProtError(f"unknown task {name!r}; the tasks are {', '.join(TASKS)}") from None
+
+
+def matched_config(name: str) -> str:
+    """Name of the configuration that holds a pair task's identity-matched variant.
+
+    Examples
+    --------
+    >>> matched_config("pfam")
+    'pfam_matched'
+    """
+    return f"{name}_matched"

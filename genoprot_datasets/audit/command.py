@@ -16,6 +16,7 @@ from genoprot_datasets.audit.examples import (
     Examples,
     check_examples,
     check_identities,
+    check_matching,
     read_examples,
 )
 from genoprot_datasets.audit.folds import compare_folds
@@ -83,6 +84,11 @@ def audit(dataset: str | Path) -> dict[str, Any]:
         for split in FOLDS:
             checks += check_examples(splits[split], fold, threshold)
     pairs = [split for splits in examples.values() for split in splits.values() if split.identity is not None]
+    for task in published.matched_tasks:
+        threshold = published.manifest["tasks"][task]["challenge"]["identity_threshold"]
+        for split in FOLDS:
+            pairs.append(read_examples(published, task, split, accessions, matched=True))
+            checks += [*check_examples(pairs[-1], fold, threshold), check_matching(pairs[-1])]
     checks.append(check_identities(pairs, proteins))
     sound = all(check.passed for check in checks)
     return {

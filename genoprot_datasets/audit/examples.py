@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genoprot_datasets.identity import is_challenge, pair_identities
+from genoprot_datasets.matching import identity_bin
 from genoprot_datasets.published import PublishedDataset
 from genoprot_datasets.schema import FOLDS
 from genoprot_datasets.seeding import generator
-from genoprot_datasets.tasks import EVAL_SAMPLES, get_task
+from genoprot_datasets.tasks import EVAL_SAMPLES, get_task, matched_config
 
-__all__ = ["Check", "Examples", "check_examples", "check_identities", "read_examples"]
+__all__ = ["Check", "Examples", "check_examples", "check_identities", "check_matching", "read_examples"]
 
 _REALIGNED = 200
 """Pairs per task and split whose identity is computed again."""
@@ -44,7 +45,7 @@ class Examples:
 
     Parameters
     ----------
-    task, split : str
+    config, split : str
     members : ndarray, shape=(k, arity), dtype=int64
         Positions of the records among all of them; -1 for an accession that is not there.
     label : ndarray, shape=(k,), dtype=int8
@@ -55,7 +56,7 @@ class Examples:
         None for tasks about single records.
     """
 
-    task: str
+    config: str
     split: str
     members: np.ndarray
     label: np.ndarray
@@ -69,8 +70,10 @@ class Examples:
         return ordered[:, 0] * (records + 1) + ordered[:, -1]
 
 
-def read_examples(published: PublishedDataset, task: str, split: str, accessions: pa.Array) -> Examples:
-    """Read one split of a task.
+def read_examples(
+    published: PublishedDataset, task: str, split: str, accessions: pa.Array, *, matched: bool = False
+) -> Examples:
+    """Read one split of a task, or of its identity-matched variant.
 
     Parameters
     ----------
@@ -79,19 +82,20 @@ def read_examples(published: PublishedDataset, task: str, split: str, accessions
     split : {"train", "eval"}
     accessions : pyarrow.Array of string
         Accession of each record.
+    matched : bool
 
     Returns
     -------
     Examples
     """
-    table = published.task(task, split)
+    table = published.task(task, split, matched=matched)
     members = [
         pc.fill_null(pc.index_in(table[column], value_set=accessions), -1).to_numpy()
         for column in get_task(task).members
     ]
     pair = len(members) == 2
     return Examples(
-        task=task,
+        config=matched_config(task) if matched else task,
         split=split,
         members=np.stack(members, axis=1).astype(np.int64),
         label=table["label"].to_numpy(),
@@ -116,7 +120,7 @@ def check_examples(examples: Examples, fold: np.ndarray, threshold: float | None
     ------
     Check
     """
-    where = f"{examples.task}/{examples.split}"
+    where = f"{examples.config}/{examples.split}"
     label, sample, codes = examples.label, examples.sample, examples.codes(len(fold))
     samples = EVAL_SAMPLES if examples.split == "eval" else 1
 
@@ -164,6 +168,29 @@ def check_examples(examples: Examples, fold: np.ndarray, threshold: float | None
         )
 
 
+def check_matching(examples: Examples) -> Check:
+    """Count positives and negatives in every bin of identity of every sample.
+
+    Parameters
+    ----------
+    examples : Examples
+        Of an identity-matched variant.
+
+    Returns
+    -------
+    Check
+    """
+    cells = np.stack([examples.sample.astype(np.int64), identity_bin(examples.identity)], axis=1)
+    cells, cell = np.unique(cells, axis=0, return_inverse=True)
+    surplus = np.bincount(cell.ravel(), weights=np.where(examples.label == 1, 1, -1), minlength=len(cells))
+    uneven = int((surplus != 0).sum())
+    return Check(
+        f"{examples.config}/{examples.split}: equally many of both classes in every bin of identity",
+        not uneven,
+        f"{uneven:,} of {len(cells):,} bins uneven",
+    )
+
+
 def check_identities(examples: Sequence[Examples], proteins: Sequence[str]) -> Check:
     """Compute the identities of some pairs of every split again.
 
@@ -181,7 +208,7 @@ def check_identities(examples: Sequence[Examples], proteins: Sequence[str]) -> C
     members, published = [np.empty((0, 2), np.int64)], [np.empty(0, np.float32)]
     for split in examples:
         known = np.flatnonzero((split.members >= 0).all(axis=1))
-        rng = generator(0, "audit", split.task, split.split)
+        rng = generator(0, "audit", split.config, split.split)
         drawn = rng.choice(known, min(_REALIGNED, len(known)), replace=False)
         members.append(split.members[drawn])
         published.append(split.identity[drawn])

@@ -5,37 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.stats import ks_2samp, rankdata
+from scipy.stats import ks_2samp
 
 from genoprot_datasets.audit.examples import Examples
+from genoprot_datasets.balance import auroc
 from genoprot_datasets.identity import challenge_threshold
 
-__all__ = ["auroc", "degree_balance", "held_out_degree_accuracy", "length_aurocs", "threshold_rule_accuracy"]
+__all__ = ["degree_balance", "held_out_degree_accuracy", "length_aurocs", "threshold_rule_accuracy"]
 
 _HELD_OUT = 5
-
-
-def auroc(score: np.ndarray, label: np.ndarray) -> float:
-    """Probability that a positive example has the higher score, ties counted half.
-
-    Parameters
-    ----------
-    score : ndarray, shape=(k,)
-    label : ndarray, shape=(k,), dtype=int8
-        0 or 1; both occur.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> auroc(np.array([1.0, 2.0, 2.0, 3.0]), np.array([0, 0, 1, 1]))
-    0.875
-    """
-    positives = int((label == 1).sum())
-    rank_sum = rankdata(score)[label == 1].sum() - positives * (positives + 1) / 2
-    return float(rank_sum / (positives * (len(label) - positives)))
 
 
 def degree_balance(examples: Examples, records: int) -> dict[str, Any]:

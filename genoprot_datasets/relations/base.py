@@ -20,9 +20,12 @@ class PairRelation(ABC):
     ----------
     annotated : ndarray, shape=(n,), dtype=bool
         Records that carry the attribute at all; only pairs among them can be asked about.
+    degree : ndarray, shape=(n,), dtype=int64
+        How many labels, terms or partners each record has.
     """
 
     annotated: np.ndarray
+    degree: np.ndarray
 
     @abstractmethod
     def positive_blocks(self, members: np.ndarray) -> Iterator[np.ndarray]:

@@ -64,7 +64,7 @@ class FunctionSimilarity(PairRelation):
         indices = np.fromiter((term for row in sets for term in row), np.int64, indptr[-1])
         shares = np.repeat(1.0 / np.maximum(sizes, 1), sizes).astype(np.float32)
         self._means = sparse.csr_matrix((shares, indices, indptr), shape=(len(terms), len(vectors)))
-        self.annotated = sizes > 0
+        self.annotated, self.degree = sizes > 0, sizes
         self._medians: dict[bytes, int] = {}
 
     def similarity(self, members: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

@@ -34,6 +34,7 @@ class Interactions(PairRelation):
         i, j = np.asarray(i, np.int64), np.asarray(j, np.int64)
         pairs = np.stack([np.minimum(i, j), np.maximum(i, j)])
         self._pairs = np.unique(pairs[:, pairs[0] < pairs[1]], axis=1)
+        self.degree = np.bincount(self._pairs.ravel(), minlength=len(self.annotated))
 
     def positive_blocks(self, members: np.ndarray) -> Iterator[np.ndarray]:
         local = np.full(len(self.annotated), -1, np.int64)

@@ -45,7 +45,8 @@ class SharedAttribute(PairRelation):
         self._matrix = sparse.csr_matrix(
             (np.ones(len(indices), bool), indices, indptr), shape=(len(memberships), len(columns))
         )
-        self.annotated = np.diff(indptr) > 0
+        self.degree = np.diff(indptr)
+        self.annotated = self.degree > 0
 
     def positive_blocks(self, members: np.ndarray) -> Iterator[np.ndarray]:
         matrix = self._matrix[members]

@@ -20,12 +20,12 @@ from genoprot_datasets.audit.examples import Examples
 from genoprot_datasets.audit.folds import compare_folds
 from genoprot_datasets.audit.leakage import identical_across, near_identical, repeated_within
 from genoprot_datasets.audit.shortcuts import (
-    auroc,
     degree_balance,
     held_out_degree_accuracy,
     length_aurocs,
     threshold_rule_accuracy,
 )
+from genoprot_datasets.balance import auroc
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.identity import pair_identities
 from genoprot_datasets.published import split_path
@@ -105,6 +105,12 @@ def test_record_of_the_other_fold_is_named(folder):
     stranger = pq.read_table(folder / split_path("sequences", "train"))["accession"][0].as_py()
     spoil(folder / split_path("melanoma", "eval"), "accession", 0, stranger)
     assert "melanoma/eval: all members are records of the fold" in broken(audit(folder))
+
+
+def test_unmatched_identities_are_found(folder):
+    path = folder / split_path("ppi_matched", "eval")
+    spoil(path, "identity", 0, lambda values: 1.0 if values[0] < 0.5 else 0.0)
+    assert "ppi_matched/eval: equally many of both classes in every bin of identity" in broken(audit(folder))
 
 
 def test_wrong_identity_is_found(folder):

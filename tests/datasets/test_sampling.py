@@ -171,3 +171,25 @@ def test_records_keep_every_invariant(flags, samples, per_class, data):
             drawn = draw.record[(draw.sample == k) & (draw.label == label)].tolist()
             assert len(drawn) == len(set(drawn)) == draw.counts.drawn
             assert set(drawn) <= group
+
+
+@settings(max_examples=100, deadline=None)
+@given(LABELS, st.sampled_from([None, 3]), st.integers(1, 40), st.integers(0, 60), st.integers(0, 99))
+def test_candidates_are_distinct_pairs_and_change_no_sample(memberships, samples, per_class, number, seed):
+    members = np.arange(len(memberships))
+    relation = SharedAttribute(memberships)
+    classes = classes_by_definition(memberships, members)
+    try:
+        draw = sample_pairs(relation, members, per_class, samples, generator(seed), candidates=number)
+    except TooFewExamples:
+        return
+    plain = sample_pairs(relation, members, per_class, samples, generator(seed))
+    for name in ("a", "b", "label", "sample"):
+        np.testing.assert_array_equal(getattr(draw, name), getattr(plain, name))
+    pool = draw.candidates
+    reused = samples is None and draw.counts.drawn >= number
+    for label, pairs in classes.items():
+        here = pool.label == label
+        drawn = [frozenset(pair) for pair in zip(pool.a[here].tolist(), pool.b[here].tolist())]
+        assert len(drawn) == len(set(drawn)) == (draw.counts.drawn if reused else min(number, len(pairs)))
+        assert set(drawn) <= pairs

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import itertools
+import math
 import re
 from collections import defaultdict
 
@@ -110,10 +111,17 @@ def check(published, folds, task, attribute):
         assert facts[fold]["positives_available"] == positives
         assert facts[fold]["negatives_available"] == pairs - positives
         rows = published.task(task, fold).to_pylist()
-        assert all(
-            bool(attribute[row["accession_a"]] & attribute[row["accession_b"]]) == row["label"]
-            for row in rows
-        )
+        matched = published.task(task, fold, matched=True).to_pylist()
+        for row in rows + matched:
+            a, b = row["accession_a"], row["accession_b"]
+            assert {a, b} <= set(members)
+            assert bool(attribute[a] & attribute[b]) == row["label"]
+        surplus = defaultdict(int)
+        for row in matched:
+            place = row.get("sample"), math.floor(row["identity"] * 100 + 1e-5)
+            surplus[place] += 1 if row["label"] else -1
+        assert surplus
+        assert not any(surplus.values())
 
 
 def test_number_of_records(published, slice_folder):
