@@ -10,7 +10,7 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -25,6 +25,7 @@ from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.published import PublishedDataset
 from genoprot_evaluate.encoders.apply import content_digest, embed_sequences
 from genoprot_evaluate.encoders.base import Encoder, check_encoder, resolve_view
+from genoprot_evaluate.encoders.choices import add_readout_arguments, chosen_readout
 from genoprot_evaluate.encoders.registry import encoder_names, load_encoder
 from genoprot_evaluate.store import (
     SCHEMA_VERSION,
@@ -95,6 +96,7 @@ def embed(
     trust_remote_code: bool = False,
     overwrite: bool = False,
     progress: bool | None = None,
+    readout: Mapping[str, Any] | None = None,
 ) -> Path:
     """Embed every record of a dataset and write a loadable folder of embeddings.
 
@@ -104,7 +106,7 @@ def embed(
     Parameters
     ----------
     encoder : str, Path or Encoder
-        Name of a built-in encoder, a checkpoint folder, or any object that satisfies `Encoder`.
+        What `load_encoder` takes by name, or any object that satisfies `Encoder`.
     dataset : str, Path or PublishedDataset
         Folder or Hub id.
     out : str or Path
@@ -125,6 +127,8 @@ def embed(
         Replace a finished run of the same name that differs.
     progress : bool, optional
         Show a bar on the standard error stream; when left out, on a terminal only.
+    readout : mapping, optional
+        Layer, pooling and strands of an encoder that is given by name, as of `load_encoder`; part of the run.
 
     Returns
     -------
@@ -154,6 +158,7 @@ def embed(
             device=device,
             batch_tokens=batch_tokens,
             trust_remote_code=trust_remote_code,
+            readout=readout,
         )
     spec = check_encoder(encoder).spec
     view = resolve_view(spec, modality)
@@ -319,7 +324,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--encoder",
         required=True,
         metavar="NAME",
-        help=f"{', '.join(encoder_names())}, or a transformers checkpoint folder",
+        help=f"{', '.join(encoder_names())}, a transformers checkpoint folder, or module:Class",
     )
     parser.add_argument(
         "--dataset", default="llnl/geno-prot", metavar="DIR", help="folder or Hub id; default: llnl/geno-prot"
@@ -344,6 +349,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--trust-remote-code", action="store_true", help="let Python code in the checkpoint folder run"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace a different run of the same name")
+    add_readout_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -359,6 +365,7 @@ def run(args: argparse.Namespace) -> int:
         dtype=args.dtype,
         trust_remote_code=args.trust_remote_code,
         overwrite=args.overwrite,
+        readout=chosen_readout(args),
     )
     return 0
 

@@ -164,6 +164,7 @@ def _card(template: Template, spec: EncoderSpec, splits_itself: bool, record: Re
         parameters=f"{spec.parameters:,}" if spec.parameters else unstated,
         weights=weights,
         licence=spec.licence,
+        training=spec.training or "none",
         commands=_commands(spec),
         limits="\n".join(f"* {limit}" for limit in _limits(spec, unit)),
         scores=_scores(spec, record),
@@ -229,8 +230,8 @@ def _limits(spec: EncoderSpec, unit: str) -> list[str]:
         limits.append(f"The weights take {4 * spec.parameters / 1e9:.1f} GB in float32.")
     if spec.weights_needed:
         limits.append(
-            "The model may have been trained on sequences of the benchmark, or on what is known of them; the "
-            "scores make no allowance for it."
+            f"It was trained on {spec.training}. Sequences of the benchmark, or what is known of them, may "
+            "be among that; the scores make no allowance for it."
         )
     if "-NC" in spec.licence or "Non-Commercial" in spec.licence:
         limits.append(f"The licence of the weights, {spec.licence}, forbids commercial use.")

@@ -3,80 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import re
-import sys
-from pathlib import Path
 
-from genoprot_datasets.errors import GenoProtError
 from genoprot_evaluate.conformance.checks import CHECKS, check_conformance
 from genoprot_evaluate.conformance.outcome import STATUSES, Outcome
 from genoprot_evaluate.conformance.subject import LONGEST, TOLERANCE
-from genoprot_evaluate.encoders.base import Encoder, check_encoder, resolve_view
+from genoprot_evaluate.encoders.base import resolve_view
+from genoprot_evaluate.encoders.choices import add_readout_arguments, chosen_readout
 from genoprot_evaluate.encoders.registry import load_encoder
 
-__all__ = ["add_arguments", "import_encoder", "run"]
+__all__ = ["add_arguments", "run"]
 
-_OBJECT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _NAME_WIDTH = max(len(check.name) for check in CHECKS)
 _DEMAND_WIDTH = max(len(check.demand) for check in CHECKS)
-
-
-def import_encoder(
-    name: str,
-    weights: str | Path | None = None,
-    device: str | None = None,
-    modality: str | None = None,
-) -> Encoder:
-    """Encoder at ``module:Class``; modules of the working directory are found as well.
-
-    Parameters
-    ----------
-    name : str
-        What follows the colon is an encoder, or a class or function that makes one without arguments; a
-        class with a method ``load(weights, device)`` is asked for it when weights are given, as those of the
-        registry are.
-    weights : str or Path, optional
-    device : str, optional
-        Passed on with the weights.
-    modality : {"dna", "protein"}, optional
-        Passed on with the weights to a class whose spec has the modality "both".
-
-    Raises
-    ------
-    GenoProtError
-        If there is no such module or object, it takes no weights, or what it makes is no encoder.
-
-    Examples
-    --------
-    >>> import_encoder("genoprot_evaluate.encoders.kmer:Composition").spec.name
-    'composition'
-    """
-    module_name, _, attribute = name.partition(":")
-    sys.path.insert(0, "")
-    try:
-        found = importlib.import_module(module_name)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except ImportError as error:
-        raise GenoProtError(f"encoder {name!r}: {error}; is it installed or in this folder?") from None
-    except AttributeError as error:
-        raise GenoProtError(f"encoder {name!r}: {error}") from None
-    finally:
-        sys.path.remove("")
-    if weights is not None:
-        if not hasattr(found, "load"):
-            raise GenoProtError(
-                f"encoder {name!r} has no method `load(weights, device)`; leave out --weights"
-            )
-        both = getattr(getattr(found, "spec", None), "modality", None) == "both"
-        return check_encoder(found.load(weights, device, **({"modality": modality} if both else {})))
-    if isinstance(found, type) or not hasattr(found, "embed"):
-        try:
-            found = found()
-        except TypeError as error:
-            raise GenoProtError(f"encoder {name!r} cannot be made without arguments: {error}") from None
-    return check_encoder(found)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -104,20 +42,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust-remote-code", action="store_true", help="let Python code in the checkpoint folder run"
     )
+    add_readout_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run `genoprot check-encoder`; 0 when no check fails, else 1."""
-    if _OBJECT.fullmatch(args.encoder) and not Path(args.encoder).exists():
-        encoder = import_encoder(args.encoder, args.weights, args.device, args.modality)
-    else:
-        encoder = load_encoder(
-            args.encoder,
-            weights=args.weights,
-            modality=args.modality,
-            device=args.device,
-            trust_remote_code=args.trust_remote_code,
-        )
+    encoder = load_encoder(
+        args.encoder,
+        weights=args.weights,
+        modality=args.modality,
+        device=args.device,
+        trust_remote_code=args.trust_remote_code,
+        readout=chosen_readout(args),
+    )
     spec = encoder.spec
     view = resolve_view(spec, args.modality)
     print(f"{spec.name}: {view}, {spec.dimension:,} numbers a sequence, tolerance {args.tolerance:.0e}\n")

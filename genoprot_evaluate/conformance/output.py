@@ -22,7 +22,7 @@ def facts_are_stated(subject: Subject) -> str:
     spec = subject.spec
     wanted = ["title", "readout"]
     if spec.weights_needed:
-        wanted += ["licence", "citation", "source"]
+        wanted += ["licence", "training", "citation", "source"]
     absent = [name for name in wanted if not getattr(spec, name).strip()]
     if absent:
         raise Failed(f"empty in the spec: {', '.join(absent)}")

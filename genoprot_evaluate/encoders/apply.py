@@ -11,11 +11,9 @@ import numpy as np
 from genoprot_datasets.errors import GenoProtError
 from genoprot_evaluate.batching import token_batches
 from genoprot_evaluate.chunking import chunk_spans
-from genoprot_evaluate.encoders.base import Encoder
+from genoprot_evaluate.encoders.base import PROBES, Encoder
 
 __all__ = ["content_digest", "embed_sequences"]
-
-PROBES = {"dna": ("ACGTACGTTGCA", "GATTACA"), "protein": ("MKTAYIAKQR", "GAVLIMFW")}
 
 
 def embed_sequences(

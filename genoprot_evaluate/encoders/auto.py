@@ -18,18 +18,22 @@ from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.files import sha256_of
 from genoprot_evaluate.batching import token_batches
 from genoprot_evaluate.chunking import Chunk, chunk_spans
-from genoprot_evaluate.encoders.base import EncoderSpec, resolve_view
+from genoprot_evaluate.encoders.base import PROBES, EncoderSpec, resolve_view
 from genoprot_evaluate.encoders.compute import choose_device
+from genoprot_evaluate.encoders.pooled import check_layer, check_pooling, pooled, pooled_readout
 from genoprot_evaluate.encoders.weights import check_keys, check_safetensors, find_weights
 from genoprot_evaluate.pooling import masked_sum
 
 __all__ = ["AutoEncoder"]
 
 BATCH_TOKENS = 8_192
+POOLINGS = ("mean", "max", "cls", "last")
 DIGESTED = (".json", ".txt", ".model", ".safetensors", ".py")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "spiece.model")
 UNUSED = re.compile(r"(^|\.)(pooler|contact_head)\.|(inv_freq|position_ids)$")
 """Keys that may be missing: the last hidden state does not depend on them, or they are computed."""
+
+READOUT = "mean over tokens of the last layer, special tokens excluded"
 
 OFFSET_POSITIONS = ("esm", "roberta", "xlm-roberta", "camembert")
 """Model types whose positions begin behind the padding token's index."""
@@ -51,7 +55,10 @@ class _Window:
 
 
 class AutoEncoder:
-    """Mean of the last hidden state over the tokens of a sequence, special tokens and padding excluded.
+    """Mean of the last hidden states over the tokens of a sequence, special tokens and padding excluded.
+
+    Another layer, or another pooling than the mean, can be chosen. Windows of a long sequence are pooled one
+    by one, and their vectors averaged by the tokens that each contributes.
 
     Sequences are upper-cased. One with more tokens than the model's context is read in overlapping windows,
     each token counted once, from the window in which it lies farther from an edge.
@@ -66,6 +73,10 @@ class AutoEncoder:
     weights_digest : str, optional
     batch_tokens : int
         Tokens per forward pass, padding included.
+    layer : int, optional
+        Layer whose states are read, 0 for the embeddings; by default the last hidden states.
+    pooling : {"mean", "max", "cls", "last"}
+        Of the tokens of a sequence, special ones excluded; "cls" is the first token, a special one.
     """
 
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
@@ -77,12 +88,16 @@ class AutoEncoder:
         spec: EncoderSpec,
         weights_digest: str | None = None,
         batch_tokens: int = BATCH_TOKENS,
+        layer: int | None = None,
+        pooling: str = "mean",
     ) -> None:
         self.spec = spec
         self.weights_digest = weights_digest
         self.batch_tokens = batch_tokens
         self._model = model
         self._tokenizer = tokenizer
+        self._layer = layer
+        self._pooling = pooling
 
     @classmethod
     def load(
@@ -93,6 +108,9 @@ class AutoEncoder:
         device: str | None = None,
         batch_tokens: int | None = None,
         trust_remote_code: bool = False,
+        layer: int | None = None,
+        pooling: str = "mean",
+        name: str | None = None,
     ) -> AutoEncoder:
         """Open a checkpoint folder: ``config.json``, a tokenizer and safetensors weights.
 
@@ -105,6 +123,10 @@ class AutoEncoder:
         batch_tokens : int, optional
         trust_remote_code : bool
             Whether Python code in the folder may run.
+        layer : int, optional
+        pooling : {"mean", "max", "cls", "last"}
+        name : str, optional
+            The folder's own when left out.
 
         Raises
         ------
@@ -114,7 +136,7 @@ class AutoEncoder:
         folder = Path(folder)
         if not (folder / "config.json").is_file():
             raise SourceError(folder, "no config.json in this folder; a transformers checkpoint has one")
-        name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).lstrip(".-_") or "checkpoint"
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", name or folder.resolve().name).lstrip(".-_") or "checkpoint"
         if modality is None:
             raise GenoProtError(f"encoder {name}: say what it reads, --modality dna or --modality protein")
         for file in _weight_files(folder):
@@ -126,6 +148,8 @@ class AutoEncoder:
             raise SourceError(
                 folder, f"the tokenizer has {len(tokenizer)} tokens, the model only {sizes.vocab_size}"
             )
+        if layer is not None:
+            layer = check_layer(layer, sizes.num_hidden_layers)
         spec = EncoderSpec(
             name,
             modality=modality,
@@ -133,16 +157,20 @@ class AutoEncoder:
             context=_context(sizes, tokenizer),
             title=f"transformers checkpoint of type {config.model_type}",
             parameters=sum(parameter.numel() for parameter in model.parameters()),
-            readout="mean of the last hidden state over tokens, special tokens excluded",
+            readout=pooled_readout(READOUT, check_pooling(pooling, POOLINGS), layer),
             source="checkpoint folder",
         )
         resolve_view(spec, modality)
+        if pooling == "cls" and not _starts_specially(tokenizer, modality):
+            raise GenoProtError(f"encoder {name}: its tokenizer puts no token in front; no pooling 'cls'")
         return cls(
             model.to(choose_device(device)).eval(),
             tokenizer,
             spec,
             _digest(folder),
             batch_tokens or BATCH_TOKENS,
+            layer,
+            pooling,
         )
 
     def window_counts(self, sequences: Sequence[str]) -> list[int]:
@@ -194,7 +222,7 @@ class AutoEncoder:
         return chunk_spans(len(tokens.content), context)
 
     def _sums(self, tokens: list[_Tokens], windows: list[_Window]) -> np.ndarray:
-        """Sums of the hidden states that each window contributes, shape=(windows, dimension)."""
+        """What each window contributes: its vector times its tokens, shape=(windows, dimension)."""
         shape = (len(windows), max(window.length for window in windows))
         ids = np.full(shape, self._tokenizer.pad_token_id or 0, dtype=np.int64)
         present = np.zeros(shape, dtype=np.int64)
@@ -207,11 +235,18 @@ class AutoEncoder:
             counted[line, first : first + chunk.weight] = of.counted[chunk.own_start : chunk.own_stop]
         device = self._model.device
         with torch.inference_mode():
-            states = self._model(
+            output = self._model(
                 input_ids=torch.from_numpy(ids).to(device),
                 attention_mask=torch.from_numpy(present).to(device),
-            ).last_hidden_state
-            return masked_sum(states, torch.from_numpy(counted).to(device)).cpu().numpy()
+                **({} if self._layer is None else {"output_hidden_states": True}),
+            )
+            states = (
+                output.last_hidden_state if self._layer is None else output.hidden_states[self._layer]
+            ).float()
+            mask = torch.from_numpy(counted).to(device)
+            if self._pooling == "mean":
+                return masked_sum(states, mask).cpu().numpy()
+            return (pooled(states, mask, self._pooling) * mask.sum(dim=1, keepdim=True)).cpu().numpy()
 
 
 def _open(folder: Path, options: dict[str, Any]) -> tuple[Any, Any, torch.nn.Module]:
@@ -265,6 +300,12 @@ def _context(config: Any, tokenizer: Any) -> int | None:
         offset = (config.pad_token_id or 0) + 1 if config.model_type in OFFSET_POSITIONS else 0
         limits.append(positions - offset)
     return min(limits, default=None)
+
+
+def _starts_specially(tokenizer: Any, modality: str) -> bool:
+    """Whether the tokenizer puts a special token before a sequence."""
+    encoded = tokenizer(PROBES[modality][0], return_special_tokens_mask=True, verbose=False)
+    return bool(encoded["special_tokens_mask"][0])
 
 
 def _digest(folder: Path) -> str:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from genoprot_datasets.errors import GenoProtError
 
-__all__ = ["MODALITIES", "Encoder", "EncoderSpec", "check_encoder", "resolve_view"]
+__all__ = ["MODALITIES", "PROBES", "Encoder", "EncoderSpec", "check_encoder", "resolve_view"]
 
 MODALITIES = ("dna", "protein", "both")
 """Modalities of encoders; the first two are also columns of the `sequences` configuration."""
+
+PROBES = MappingProxyType({"dna": ("ACGTACGTTGCA", "GATTACA"), "protein": ("MKTAYIAKQR", "GAVLIMFW")})
+"""Two short sequences of each modality, for a first look at an encoder."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class EncoderSpec:
         Licence of the weights.
     parameters : int, optional
         Trained parameters.
+    training : str
+        Sequences that it was trained on, for a note on contamination.
     readout : str
         Layer and pooling that give the vector.
     citation : str
@@ -63,6 +69,7 @@ class EncoderSpec:
     title: str = ""
     licence: str = ""
     parameters: int | None = None
+    training: str = ""
     readout: str = ""
     citation: str = ""
     weights_needed: bool = False

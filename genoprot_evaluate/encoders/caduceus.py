@@ -17,7 +17,7 @@ from genoprot_evaluate.encoders.bases import PADDING, STOP, VOCABULARY, base_tok
 from genoprot_evaluate.encoders.bimamba import BiMamba, CaduceusConfig, CaduceusNetwork
 from genoprot_evaluate.encoders.checkpoint import Checkpoint, Origin, open_checkpoint
 from genoprot_evaluate.encoders.compute import choose_device
-from genoprot_evaluate.encoders.pooled import mean_states
+from genoprot_evaluate.encoders.pooled import check_layer, mean_states
 from genoprot_evaluate.encoders.readout import check_lengths
 from genoprot_evaluate.encoders.shapes import shape_of
 
@@ -31,8 +31,8 @@ COMPLEMENT = {VOCABULARY[one]: VOCABULARY[other] for one, other in zip("ACGT", "
 UNUSED = re.compile(r"lm_head\.(weight|complement_map|lm_head\.weight)")
 PARAMETERS = 7_725_312
 READOUTS = {
-    "average": "final norm, mean over positions and strands",
-    "both": "final norm, mean over positions, strands joined",
+    "average": "mean over positions and strands",
+    "both": "mean over positions, strands joined",
 }
 
 
@@ -69,6 +69,9 @@ class Caduceus:
         Whether the strands' vectors are averaged or, as PS has them, joined.
     device : str, optional
     weights_digest : str, optional
+    layer : int, optional
+        Block behind which the states are read, 0 for the embeddings; by default those behind the final
+        normalisation. Later blocks are dropped.
 
     References
     ----------
@@ -86,22 +89,33 @@ class Caduceus:
         strands: str = "average",
         device: str | None = None,
         weights_digest: str | None = None,
+        layer: int | None = None,
     ) -> None:
         spec, width = type(self).spec, network.config.width
         if strands not in READOUTS:
             raise GenoProtError(f"encoder {spec.name}: strands {strands!r} is not average or both")
+        if layer is not None:
+            check_layer(layer, len(network.layers))
+            network.layers, network.norm_f = network.layers[:layer], torch.nn.Identity()
         self.spec = replace(
             spec,
             dimension=width if strands == "average" else 2 * width,
             parameters=sum(parameter.numel() for parameter in network.parameters()),
-            readout=READOUTS[strands],
+            readout=f"{'final norm' if layer is None else f'block {layer}'}, {READOUTS[strands]}",
         )
         self.weights_digest = weights_digest
         self.model = network.to(choose_device(device))
         self._strands = strands
 
     @classmethod
-    def load(cls, weights: str | Path, device: str | None = None, *, strands: str = "average") -> Caduceus:
+    def load(
+        cls,
+        weights: str | Path,
+        device: str | None = None,
+        *,
+        strands: str = "average",
+        layer: int | None = None,
+    ) -> Caduceus:
         """Load weights by the names of the released PS or Ph models, or of their unfused forms.
 
         What the weights do not tell is read from ``config.json`` beside them, by its released names:
@@ -118,18 +132,18 @@ class Caduceus:
             raise SourceError(checkpoint.path, f"weights of caduceus-{names.kind}, not caduceus-{cls.kind}")
         with torch.device("meta"):
             network = CaduceusNetwork(names.config())
-        for number, layer in enumerate(network.layers):
+        for number, block in enumerate(network.layers):
             for part in names.stored_once(number) if network.config.bidirectional else ():
-                layer.mixer.share(part)
+                block.mixer.share(part)
         checkpoint.fit(network, names.origins(network), UNUSED)
-        for layer in network.layers:
-            _share_equal(layer.mixer)
+        for block in network.layers:
+            _share_equal(block.mixer)
         stated = checkpoint.option(["complement_map"], {})
         pairs = (
             network.complement if network.config.equivariant else _complement(len(network.complement), stated)
         )
         network.complement = pairs.long()
-        return cls(network, strands, device, checkpoint.digest)
+        return cls(network, strands, device, checkpoint.digest, layer)
 
     def embed(self, sequences: Sequence[str]) -> np.ndarray:
         """Map DNA sequences to vectors, shape=(n, dimension), dtype=float32.
@@ -255,7 +269,8 @@ def _spec(kind: str, reading: str) -> EncoderSpec:
         title=f"Caduceus, bidirectional Mamba trained on the human reference genome, {reading}",
         licence="Apache-2.0",
         parameters=PARAMETERS,
-        readout=READOUTS["average"],
+        training="the human reference genome GRCh38",
+        readout=f"final norm, {READOUTS['average']}",
         citation="Schiff et al., ICML 2024",
         weights_needed=True,
         source=f"{repository} of huggingface.co",

@@ -122,6 +122,19 @@ class Checkpoint:
             raise SourceError(self.path, f"{CONFIG}: {names[0]} is {value!r}, not a positive number")
         return float(value)
 
+    def flag(self, name: str, default: bool) -> bool:
+        """An option of the configuration that is on or off.
+
+        Raises
+        ------
+        SourceError
+            If the value is something else.
+        """
+        value = self.option([name], default)
+        if not isinstance(value, bool):
+            raise SourceError(self.path, f"{CONFIG}: {name} is {value!r}, not true or false")
+        return value
+
     def heads(self, names: Iterable[str], width: int, default: int | None = None) -> int:
         """Number of attention heads of the configuration.
 

@@ -6,6 +6,7 @@ import argparse
 from importlib import import_module
 
 from genoprot_evaluate.encoders.base import EncoderSpec
+from genoprot_evaluate.encoders.plugins import installed_encoders
 from genoprot_evaluate.encoders.registry import REGISTRY
 
 __all__ = ["add_arguments", "encoder_rows", "run"]
@@ -42,6 +43,14 @@ def run(args: argparse.Namespace) -> int:
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
-    print("\nAny folder with config.json, a tokenizer and safetensors weights is an encoder too:")
+    others = installed_encoders()
+    if others:
+        print("\nOf installed distributions:")
+        for name, point in others.items():
+            origin = f", {point.dist.name} {point.dist.version}" if point.dist else ""
+            print(f"{name}  {point.value}{origin}")
+    print("\nAny folder with config.json, a tokenizer and safetensors weights is an encoder too,")
+    print("and so is any class, object or function of a module:")
     print("genoprot embed --encoder FOLDER --modality protein ...")
+    print("genoprot embed --encoder module:Class ...")
     return 0

@@ -199,6 +199,7 @@ class DnaBert2(PooledEncoder):
         title="DNABERT-2 117M, masked language model of the genomes of 135 species",
         licence="Apache-2.0",
         parameters=116_477_952,
+        training="the genomes of 135 species",
         readout="mean over all tokens of the last layer, [CLS] and [SEP] included",
         citation="Zhou et al., ICLR 2024",
         weights_needed=True,

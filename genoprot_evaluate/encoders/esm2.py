@@ -151,6 +151,7 @@ def _spec(layers: int, size: str, dimension: int, parameters: int) -> EncoderSpe
         title=f"ESM-2 {size}, masked language model of UniRef50 and UniRef90",
         licence="MIT",
         parameters=parameters,
+        training="proteins of UniRef50, drawn through their UniRef90 members",
         readout="mean over residues of the normalised last layer, <cls> and <eos> excluded",
         citation="Lin et al., Science 2023",
         weights_needed=True,

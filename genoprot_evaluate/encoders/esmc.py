@@ -138,6 +138,7 @@ def _spec(name: str, dimension: int, parameters: int) -> EncoderSpec:
         title=f"ESM Cambrian {name}, masked language model of UniRef, MGnify and JGI proteins",
         licence="MIT",
         parameters=parameters,
+        training="proteins of UniRef, MGnify and the Joint Genome Institute",
         readout="mean over residues of the normalised last layer, <cls> and <eos> excluded",
         citation="ESM Team, 2024, evolutionaryscale.ai/blog/esm-cambrian",
         weights_needed=True,

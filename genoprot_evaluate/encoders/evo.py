@@ -70,6 +70,7 @@ class Evo:
         title="Evo 1, StripedHyena trained on prokaryotic and phage genomes, 131 kb",
         licence="Apache-2.0",
         parameters=6_452_781_056,
+        training="OpenGenome, the genomes of bacteria, archaea, phages and plasmids",
         readout="norm, mean over positions, forward strand",
         citation="Nguyen et al., Science 2024",
         weights_needed=True,
@@ -91,7 +92,7 @@ class Evo:
         weights_digest: str | None = None,
     ) -> None:
         spec, place = type(self).spec, choose_device(device)
-        self.layer = self.default_layer(len(network.blocks)) if layer is None else layer
+        self.layer = self.default_layer(len(network.blocks)) if layer is None else str(layer)
         depth = layer_depth(self.layer)
         if depth is not None and not 0 <= depth < len(network.blocks):
             raise GenoProtError(

@@ -33,6 +33,7 @@ class Evo2(Evo):
         title="Evo 2 7B, StripedHyena 2 trained on genomes of all domains of life, 1 Mb",
         licence="Apache-2.0",
         parameters=6_581_722_880,
+        training="OpenGenome2, genomes of all domains of life",
         readout="blocks.28.mlp.l3, mean over positions, forward strand",
         citation="Brixi et al., bioRxiv 2025",
         weights_needed=True,

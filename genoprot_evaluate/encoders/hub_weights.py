@@ -10,7 +10,7 @@ from pathlib import Path
 from genoprot_datasets.errors import GenoProtError
 from genoprot_evaluate.encoders.weights import PICKLES
 
-__all__ = ["fetch_weights", "locate_weights"]
+__all__ = ["fetch_weights", "is_hub_id", "locate_weights"]
 
 _HUB_ID = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@([\w./-]+))?")
 _FETCHED = ["*.safetensors", "*.json", "*.model", "vocab.txt", "merges.txt"]
@@ -49,7 +49,19 @@ def locate_weights(weights: str | Path) -> Path:
     return fetch_weights(weights)
 
 
-def fetch_weights(repository: str) -> Path:
+def is_hub_id(name: str | Path) -> bool:
+    """Whether a name is a Hub id with a revision, ``owner/name@revision``, and no path that exists.
+
+    Examples
+    --------
+    >>> is_hub_id("owner/name@v1"), is_hub_id("owner/name")
+    (True, False)
+    """
+    named = _HUB_ID.fullmatch(str(name))
+    return named is not None and named[2] is not None and not Path(name).exists()
+
+
+def fetch_weights(repository: str, *, code: bool = False) -> Path:
     """Folder with the weights, configuration and tokenizer of a Hub repository.
 
     What is not in the Hub's cache on this machine is downloaded into it, and nothing but safetensors, JSON
@@ -59,6 +71,8 @@ def fetch_weights(repository: str) -> Path:
     ----------
     repository : str
         ``owner/name`` or ``owner/name@revision``, the revision being a branch, tag or commit.
+    code : bool
+        Whether Python files are fetched as well.
 
     Raises
     ------
@@ -79,7 +93,12 @@ def fetch_weights(repository: str) -> Path:
 
     try:
         folder = Path(
-            snapshot_download(name, revision=revision, allow_patterns=_FETCHED, ignore_patterns=_SUBFOLDERS)
+            snapshot_download(
+                name,
+                revision=revision,
+                allow_patterns=[*_FETCHED, *(["*.py"] if code else [])],
+                ignore_patterns=_SUBFOLDERS,
+            )
         )
     except Exception as error:  # the Hub's client raises a different class for every cause
         reason = " ".join(str(error).split())[:_REASON_LENGTH]

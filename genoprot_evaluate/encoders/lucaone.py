@@ -200,6 +200,7 @@ class LucaOne(PooledEncoder):
         title="LucaOne, masked language model of nucleic acids and proteins of 169,861 species",
         licence="MIT",
         parameters=1_573_639_680,
+        training="nucleic acids of RefSeq, proteins of UniProt and metagenomes, and their annotations",
         readout="mean over residues or bases of the last layer, [CLS] and [SEP] excluded",
         citation="He et al., Nature Machine Intelligence 2025",
         weights_needed=True,

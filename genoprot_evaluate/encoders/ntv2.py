@@ -270,7 +270,7 @@ class NTv2(PooledEncoder):
         return chunk_spans(len(tokens), self.spec.context - 1)
 
 
-def _spec(size: str, dimension: int, parameters: int | None = None) -> EncoderSpec:
+def _spec(size: str, dimension: int, parameters: int) -> EncoderSpec:
     return EncoderSpec(
         f"ntv2-{size}",
         modality="dna",
@@ -279,6 +279,7 @@ def _spec(size: str, dimension: int, parameters: int | None = None) -> EncoderSp
         title=f"Nucleotide Transformer v2 {size}, masked language model of the genomes of 850 species",
         licence="CC-BY-NC-SA-4.0",
         parameters=parameters,
+        training="the genomes of 850 species",
         readout="mean over all tokens of the normalised last layer, <cls> included",
         citation="Dalla-Torre et al., Nature Methods 2025",
         weights_needed=True,
@@ -290,19 +291,19 @@ def _spec(size: str, dimension: int, parameters: int | None = None) -> EncoderSp
 class NTv2M50(NTv2):
     """Nucleotide Transformer v2 of 50 million parameters."""
 
-    spec = _spec("50m", 512)
+    spec = _spec("50m", 512, 52_484_608)
 
 
 class NTv2M100(NTv2):
     """Nucleotide Transformer v2 of 100 million parameters."""
 
-    spec = _spec("100m", 512)
+    spec = _spec("100m", 512, 94_468_608)
 
 
 class NTv2M250(NTv2):
     """Nucleotide Transformer v2 of 250 million parameters."""
 
-    spec = _spec("250m", 768)
+    spec = _spec("250m", 768, 229_795_584)
 
 
 class NTv2M500(NTv2):

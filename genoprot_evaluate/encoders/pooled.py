@@ -23,12 +23,16 @@ __all__ = [
     "check_layer",
     "check_pooling",
     "mean_states",
+    "pooled",
     "pooled_readout",
     "pooled_states",
 ]
 
 POOLINGS = ("mean", "max", "cls")
-"""Mean or maximum of the states that count, or the state of the first token, a special one."""
+"""Mean or maximum of the states that count, or the state of the first token, a special one.
+
+Models that read from left to right have "last" as well, the state of the last token that counts.
+"""
 
 States = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """States, shape=(n, length, d), of token ids and a mask, both of shape=(n, length)."""
@@ -43,7 +47,9 @@ def check_pooling(pooling: str, poolings: Sequence[str] = POOLINGS) -> str:
         If it is not among the poolings.
     """
     if pooling not in poolings:
-        raise GenoProtError(f"pooling {pooling!r} is not one of {', '.join(poolings)}")
+        raise GenoProtError(
+            f"pooling {pooling!r} is not one of {', '.join(poolings)}; this encoder has no other"
+        )
     return pooling
 
 
@@ -61,8 +67,8 @@ def check_layer(layer: int | None, layers: int) -> int | None:
     GenoProtError
         If the model has no such layer.
     """
-    if layer is not None and not 0 <= layer <= layers:
-        raise GenoProtError(f"layer {layer} is not one of 0 to {layers}")
+    if layer is not None and (not isinstance(layer, int) or not 0 <= layer <= layers):
+        raise GenoProtError(f"layer {layer!r} is not one of 0 to {layers}, the layers of this encoder")
     return None if layer == layers else layer
 
 
@@ -89,6 +95,7 @@ def pooled_readout(last: str, pooling: str, layer: int | None = None) -> str:
         "mean": last,
         "max": last.replace("mean", "maximum", 1),
         "cls": f"state of the first token, not the {last}",
+        "last": f"state of the last token, not the {last}",
     }[pooling]
 
 
@@ -157,7 +164,7 @@ def pooled_states(
         counted = torch.from_numpy((place >= before) & (place < ends - behind)).to(device)
         with torch.inference_mode():
             mask = torch.from_numpy(place < ends).to(device)
-            found = _pooled(states(torch.from_numpy(ids).to(device), mask), counted, pooling)
+            found = pooled(states(torch.from_numpy(ids).to(device), mask), counted, pooling)
         for row, vector in zip(batch, found.cpu().numpy()):
             vectors[row] = vector
     return np.stack(vectors)
@@ -184,7 +191,24 @@ def mean_states(
     return pooled_states(states, rows, pad=pad, margins=margins, budget=budget, device=device)
 
 
-def _pooled(states: torch.Tensor, counted: torch.Tensor, pooling: str) -> torch.Tensor:
+def pooled(states: torch.Tensor, counted: torch.Tensor, pooling: str) -> torch.Tensor:
+    """One vector for every row of states.
+
+    Parameters
+    ----------
+    states : torch.Tensor, shape=(n, length, d)
+    counted : torch.Tensor, shape=(n, length), dtype=bool
+        At least one is true in every row.
+    pooling : {"mean", "max", "cls", "last"}
+
+    Returns
+    -------
+    torch.Tensor, shape=(n, d), dtype=float32
+    """
+    if pooling == "last":
+        places = torch.arange(counted.shape[1], device=counted.device)
+        ends = torch.where(counted, places, -1).amax(dim=1)
+        return states[torch.arange(len(ends), device=states.device), ends].float()
     if pooling == "cls":
         return states[:, 0].float()
     if pooling == "max":

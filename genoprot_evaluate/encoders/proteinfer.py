@@ -245,6 +245,7 @@ def _spec(task: str, labels: str) -> EncoderSpec:
         title=f"ProteInfer, dilated convolutions that predict {labels}, trained on Swiss-Prot",
         licence="Apache-2.0",
         parameters=30_473_850,
+        training="proteins of Swiss-Prot with their annotations, a random tenth held out",
         readout="mean over residues of the last residual block",
         citation="Sanderson et al., eLife 2023",
         weights_needed=True,

@@ -60,6 +60,7 @@ class ProtT5(PooledEncoder):
         title="ProtT5-XL-UniRef50, encoder of a denoising T5",
         licence="MIT",
         parameters=1_208_141_824,
+        training="proteins of BFD, then of UniRef50",
         readout="mean over residues of the last layer of the encoder, </s> excluded",
         citation="Elnaggar et al., IEEE TPAMI 2022",
         weights_needed=True,

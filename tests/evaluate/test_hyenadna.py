@@ -19,7 +19,8 @@ from golden_sets import (
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_evaluate.encoders import load_encoder
-from genoprot_evaluate.encoders.hyenadna import Hyena160K, HyenaDNANetwork, tokenize
+from genoprot_evaluate.encoders.hyena_network import HyenaDNANetwork
+from genoprot_evaluate.encoders.hyenadna import Hyena160K, tokenize
 
 CASE = "small_d64_l2_512"
 KEPT = "leftpad_100_of_160"
@@ -137,7 +138,7 @@ def test_blocks_of_channels_and_positions_change_nothing(encoder, monkeypatch):
     sequence = ["GATTACAT" * 8]
     whole = encoder.embed(sequence)
     monkeypatch.setattr("genoprot_evaluate.encoders.convolution.BLOCK", 200)
-    monkeypatch.setattr("genoprot_evaluate.encoders.hyenadna.PIECE", 7)
+    monkeypatch.setattr("genoprot_evaluate.encoders.hyena_network.PIECE", 7)
     assert difference(encoder.embed(sequence), whole) <= 2e-6
 
 
