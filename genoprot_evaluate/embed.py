@@ -20,12 +20,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.published import PublishedDataset
 from genoprot_evaluate.encoders.apply import content_digest, embed_sequences
-from genoprot_evaluate.encoders.base import Encoder, check_encoder, resolve_view
+from genoprot_evaluate.encoders.base import MODALITIES, VIEW_BREAK, Encoder, check_encoder, resolve_view
 from genoprot_evaluate.encoders.choices import add_readout_arguments, chosen_readout
+from genoprot_evaluate.encoders.joined import JoinedViews
 from genoprot_evaluate.encoders.registry import encoder_names, load_encoder
 from genoprot_evaluate.store import (
     SCHEMA_VERSION,
@@ -113,8 +115,8 @@ def embed(
         Folder of embeddings; the encoder becomes a configuration of it, others in it stay.
     weights : str or Path, optional
         Folder, safetensors file or Hub id with the weights of a built-in encoder, as of `load_encoder`.
-    modality : {"dna", "protein"}, optional
-        What to embed, where the encoder leaves a choice.
+    modality : {"dna", "protein", "both"}, optional
+        What to embed, where the encoder leaves a choice; "both" joins the vectors of DNA and protein.
     batch_tokens : int, optional
         Residues, bases or tokens per batch, padding included; the encoder's own choice when left out.
     device : str, optional
@@ -162,6 +164,9 @@ def embed(
         )
     spec = check_encoder(encoder).spec
     view = resolve_view(spec, modality)
+    if view == "both" and not isinstance(encoder, JoinedViews):
+        encoder = JoinedViews(encoder, encoder, f"{spec.name}-both")
+        spec = encoder.spec
     records = _read_records(published, view)
     material = _material(encoder, view, published, records)
     key = run_key(material)
@@ -191,11 +196,13 @@ def embed(
 
 
 def _read_records(published: PublishedDataset, view: str) -> _Records:
-    table = published.sequences(["accession", view])
+    columns = ["dna", "protein"] if view == "both" else [view]
+    table = published.sequences(["accession", *columns])
+    texts = pc.binary_join_element_wise(*(table[column] for column in columns), VIEW_BREAK)
     accessions = table["accession"].to_pylist()
     digest = hashlib.sha256()
     lengths = np.empty(len(accessions), dtype=np.int64)
-    for row, sequence in enumerate(table[view]):
+    for row, sequence in enumerate(texts):
         content = sequence.as_buffer()
         lengths[row] = content.size
         digest.update(f"{accessions[row]}\t{content.size}\n".encode())
@@ -206,7 +213,7 @@ def _read_records(published: PublishedDataset, view: str) -> _Records:
         raise GenoProtError(
             f"dataset {published.name!r}, record {accessions[int(lengths.argmin())]}: no {view} sequence"
         )
-    return _Records(accessions, table[view], lengths, digest.hexdigest())
+    return _Records(accessions, texts, lengths, digest.hexdigest())
 
 
 def _material(encoder: Encoder, view: str, published: PublishedDataset, records: _Records) -> dict[str, Any]:
@@ -301,7 +308,7 @@ def _counts(records: _Records, staging: Staging, count: int) -> dict[str, int]:
 
 
 def _summary(record: dict[str, Any], sequences: int, resumed: int, seconds: float, out: Path) -> str:
-    unit = {"dna": "bases", "protein": "residues"}[record["view"]]
+    unit = {"dna": "bases", "protein": "residues", "both": "letters"}[record["view"]]
     rate = (record["residues"] - resumed) / max(seconds, 1e-9)
     kept = f", {resumed:,} of them by an interrupted run" if resumed else ""
     return (
@@ -337,8 +344,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--modality",
-        choices=("dna", "protein"),
-        help="what a checkpoint folder reads, or an encoder of both, say lucaone",
+        choices=MODALITIES,
+        help="what a checkpoint folder reads, or an encoder of both, say lucaone; both joins the two vectors",
     )
     parser.add_argument(
         "--batch-tokens", type=int, metavar="N", help="residues per batch; default: the encoder's choice"

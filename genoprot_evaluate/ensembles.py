@@ -26,7 +26,7 @@ __all__ = [
 PAPER_MEMBERS = ("esmc-600m", "evo2-7b", "proteinfer-ec", "proteinfer-go", "proteinfer-pfam", "lucaone")
 """Members of the paper's ensembles, in the order of its Table 3."""
 
-_VIEWS = ("", "-protein", "-dna")
+_VIEWS = ("", "-protein", "-dna", "-both")
 
 
 class Vote(NamedTuple):

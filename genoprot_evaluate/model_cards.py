@@ -34,7 +34,7 @@ _READS = {
     ),
     "protein": ("proteins", "residues", ["proteomics", "protein"]),
     "both": (
-        "DNA or proteins, as `--modality` says",
+        "DNA, proteins, or both, as `--modality` says",
         "letters",
         ["genomics", "dna", "proteomics", "protein"],
     ),
@@ -42,7 +42,7 @@ _READS = {
 _ONE_MODALITY = {
     "dna": "What is outside the coding region's span, such as promoters, is not read.",
     "protein": "What the gene has beyond the protein, such as introns, is not read.",
-    "both": "A run embeds one of the two modalities.",
+    "both": "A run embeds one of the two modalities, or joins their two vectors.",
 }
 
 
@@ -240,7 +240,7 @@ def _limits(spec: EncoderSpec, unit: str) -> list[str]:
 
 def _scores(spec: EncoderSpec, record: ResultRecord | None) -> str:
     """Sections of scores; nothing for an encoder that the record does not hold."""
-    views = [f"{spec.name}-{view}" for view in ("dna", "protein")] if spec.modality == "both" else []
+    views = [f"{spec.name}-{view}" for view in ("dna", "protein", "both")] if spec.modality == "both" else []
     held = record.models_of("encoder") if record else ()
     return "".join(_section(name, record) for name in [spec.name, *views] if name in held)
 

@@ -86,7 +86,12 @@ def check_conformance(
     """
     if longest < 1 or not tolerance >= 0:
         raise GenoProtError(f"longest {longest} and tolerance {tolerance}: give positive numbers")
-    subject = Subject(check_encoder(encoder), resolve_view(encoder.spec, modality), tolerance, longest)
+    view = resolve_view(check_encoder(encoder).spec, modality)
+    if view == "both":
+        raise GenoProtError(
+            f"encoder {encoder.spec.name}: the view both joins the vectors of dna and protein; check these"
+        )
+    subject = Subject(encoder, view, tolerance, longest)
     outcomes: dict[str, Outcome] = {}
     for check in CHECKS:
         lacking = [name for name in check.needs if outcomes[name].status != "pass"]

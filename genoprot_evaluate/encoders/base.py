@@ -12,12 +12,21 @@ import numpy as np
 
 from genoprot_datasets.errors import GenoProtError
 
-__all__ = ["MODALITIES", "PROBES", "Encoder", "EncoderSpec", "check_encoder", "resolve_view"]
+__all__ = ["MODALITIES", "PROBES", "VIEW_BREAK", "Encoder", "EncoderSpec", "check_encoder", "resolve_view"]
 
 MODALITIES = ("dna", "protein", "both")
 """Modalities of encoders; the first two are also columns of the `sequences` configuration."""
 
-PROBES = MappingProxyType({"dna": ("ACGTACGTTGCA", "GATTACA"), "protein": ("MKTAYIAKQR", "GAVLIMFW")})
+VIEW_BREAK = "\t"
+"""What stands between DNA and protein of a record where an encoder is given both."""
+
+PROBES = MappingProxyType(
+    {
+        "dna": ("ACGTACGTTGCA", "GATTACA"),
+        "protein": ("MKTAYIAKQR", "GAVLIMFW"),
+        "both": (f"ACGTACGTTGCA{VIEW_BREAK}MKTAYIAKQR", f"GATTACA{VIEW_BREAK}GAVLIMFW"),
+    }
+)
 """Two short sequences of each modality, for a first look at an encoder."""
 
 
@@ -147,12 +156,12 @@ def check_encoder(encoder: object) -> Encoder:
 
 
 def resolve_view(spec: EncoderSpec, modality: str | None) -> str:
-    """Column of `sequences` that an encoder reads: ``dna`` or ``protein``.
+    """What an encoder reads of a record: ``dna``, ``protein`` or ``both``.
 
     Parameters
     ----------
     spec : EncoderSpec
-    modality : {"dna", "protein"}, optional
+    modality : {"dna", "protein", "both"}, optional
         What the user asked for; needed only for an encoder of both.
 
     Raises
@@ -165,12 +174,12 @@ def resolve_view(spec: EncoderSpec, modality: str | None) -> str:
     >>> resolve_view(EncoderSpec("a", modality="dna", dimension=4), None)
     'dna'
     """
-    if modality is not None and modality not in ("dna", "protein"):
-        raise GenoProtError(f"modality {modality!r} is not dna or protein")
+    if modality is not None and modality not in MODALITIES:
+        raise GenoProtError(f"modality {modality!r} is not one of {', '.join(MODALITIES)}")
     if spec.modality == "both":
         if modality is None:
             raise GenoProtError(
-                f"encoder {spec.name} reads both modalities; choose --modality dna or protein"
+                f"encoder {spec.name} reads both modalities; choose --modality dna, protein or both"
             )
         return modality
     if modality not in (None, spec.modality):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,6 +17,7 @@ from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_evaluate.encoders.attention import rotary_angles, rotary_attention, visible_keys
 from genoprot_evaluate.encoders.base import EncoderSpec, resolve_view
 from genoprot_evaluate.encoders.checkpoint import Checkpoint, Origin, open_checkpoint
+from genoprot_evaluate.encoders.joined import JoinedViews
 from genoprot_evaluate.encoders.pooled import (
     PooledEncoder,
     check_layer,
@@ -25,7 +26,8 @@ from genoprot_evaluate.encoders.pooled import (
 
 __all__ = ["LucaOne", "LucaOneNetwork", "LucaOneSizes"]
 
-PAD, UNKNOWN, CLS, SEP = range(4)
+PAD, UNKNOWN, CLS, SEP, MASK = range(5)
+MASKED = 0.15 * 0.8
 BASES = {"A": 5, "T": 6, "U": 6, "C": 7, "G": 8}
 BASES |= {letter.lower(): number for letter, number in BASES.items()}
 OTHER_BASE = 9
@@ -55,6 +57,8 @@ class LucaOneSizes:
         Whether embeddings and last states are normalised; released: only the latter.
     scale : float
         Factor of all embeddings.
+    token_dropout : bool
+        Whether embeddings of ``[MASK]`` are zeros and the others rescaled, as in training; released: not.
     """
 
     vocabulary: int
@@ -67,12 +71,14 @@ class LucaOneSizes:
     input_norm: bool = False
     output_norm: bool = True
     scale: float = 1.0
+    token_dropout: bool = False
 
 
 class _Embeddings(nn.Module):
     def __init__(self, sizes: LucaOneSizes) -> None:
         super().__init__()
         self.scale = sizes.scale
+        self.token_dropout = sizes.token_dropout
         self.embed_tokens = nn.Embedding(sizes.vocabulary, sizes.width)
         self.embed_type = nn.Embedding(sizes.kinds, sizes.width) if sizes.kinds else None
         self.embed_pos = nn.Embedding(sizes.positions, sizes.width) if sizes.positions else None
@@ -87,6 +93,10 @@ class _Embeddings(nn.Module):
         states = self.scale * states
         if self.embed_layer_norm is not None:
             states = self.embed_layer_norm(states)
+        if self.token_dropout:
+            masked = ids == MASK
+            share = masked.sum(dim=1, keepdim=True) / (ids != PAD).sum(dim=1, keepdim=True)
+            states = states.masked_fill(masked[:, :, None], 0.0) * ((1 - MASKED) / (1 - share))[:, :, None]
         return states.masked_fill((ids == PAD)[:, :, None], 0.0)
 
 
@@ -168,7 +178,7 @@ class LucaOne(PooledEncoder):
     """Mean over residues or bases of LucaOne's last states, ``[CLS]`` and ``[SEP]`` excluded.
 
     It reads DNA, in which every letter but A, C, G, T and U is its unknown base, or proteins; the encoder is
-    named after what it reads, `lucaone-dna` or `lucaone-protein`.
+    named after what it reads, `lucaone-dna` or `lucaone-protein`; `lucaone-both` joins the two.
 
     Reads the names of transformers (``lucaone.encoder.layers.0.fc1.weight``) and the original ones
     (``layers.0.fc1.weight``, with or without ``module.``). Sizes are read from the weights. Heads and
@@ -248,13 +258,19 @@ class LucaOne(PooledEncoder):
         layer: int | None = None,
         *,
         modality: str | None = None,
-    ) -> LucaOne:
+    ) -> LucaOne | JoinedViews:
         """Load a safetensors file, or a folder with one or several and ``config.json``.
+
+        Parameters
+        ----------
+        weights, device, pooling, layer
+        modality : {"dna", "protein", "both"}
+            With "both", vectors of DNA and protein of a record are joined; there is one copy of the weights.
 
         Raises
         ------
         GenoProtError
-            If the modality is not "dna" or "protein".
+            If the modality is none of these.
         SourceError
             If a file is missing or damaged, a key is missing or unexpected, or a shape differs.
         """
@@ -265,6 +281,12 @@ class LucaOne(PooledEncoder):
             network = LucaOneNetwork(_sizes(checkpoint, embeddings, encoder))
         origins = {_file_name(key, embeddings, encoder): Origin((key,)) for key in network.state_dict()}
         checkpoint.fit(network, origins, UNUSED)
+        if view == "both":
+            dna = cls(network, "dna", device, checkpoint.digest, pooling, layer)
+            # The layers above the one that is read are gone already.
+            protein = cls(dna.model, "protein", device, checkpoint.digest, pooling)
+            protein.spec = replace(protein.spec, readout=dna.spec.readout.replace(*UNITS.values()))
+            return JoinedViews(dna, protein, f"{cls.spec.name}-both")
         return cls(network, view, device, checkpoint.digest, pooling, layer)
 
     def tokenize(self, sequence: str) -> list[int]:
@@ -341,4 +363,5 @@ def _sizes(checkpoint: Checkpoint, embeddings: str, encoder: str) -> LucaOneSize
         input_norm=norm("use_embed_layer_norm", f"{embeddings}embed_layer_norm", on=False),
         output_norm=norm("use_last_layer_norm", f"{encoder}last_layer_norm", on=True),
         scale=checkpoint.number(["embed_scale"], 1.0),
+        token_dropout=checkpoint.flag("token_dropout", False),
     )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from genoprot_datasets.errors import GenoProtError
-from genoprot_evaluate.encoders.base import PROBES, Encoder, EncoderSpec, check_encoder
+from genoprot_evaluate.encoders.base import MODALITIES, PROBES, Encoder, EncoderSpec, check_encoder
 
 __all__ = [
     "GROUP",
@@ -71,7 +71,7 @@ class FunctionEncoder:
         dimension: int | None = None,
     ) -> None:
         called = name or getattr(function, "__name__", type(function).__name__)
-        if modality not in PROBES:
+        if modality not in MODALITIES[:2]:
             raise GenoProtError(f"encoder {called}: say what it reads, --modality dna or --modality protein")
         self._function = function
         if dimension is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 from golden_sets import (
@@ -145,7 +146,7 @@ def test_views(weights, about, tmp_path):
     assert difference(dna.embed(["ACGURY"]), dna.embed(["acgtnn"])) == 0.0
     with pytest.raises(GenoProtError, match="encoder lucaone reads both modalities; choose --modality"):
         load_encoder("lucaone", weights=folder)
-    with pytest.raises(GenoProtError, match="modality 'rna' is not dna or protein"):
+    with pytest.raises(GenoProtError, match="modality 'rna' is not one of dna, protein, both"):
         load_encoder("lucaone", weights=folder, modality="rna")
 
 
@@ -159,6 +160,52 @@ def test_both_views_in_one_folder(weights, about, tiny_dataset, tmp_path):
         encoder = load_encoder("lucaone", weights=folder, modality=view, device="cpu")
         first = PublishedDataset.open(tiny_dataset).sequences([view])[view][0].as_py()
         assert difference(table.vectors[0], encoder.embed([first])[0]) <= TOLERANCE
+
+
+@pytest.mark.parametrize("readout", [{}, {"layer": 1, "pooling": "max"}])
+def test_joined_views(readout, weights, about, tiny_dataset, tmp_path):
+    folder = write_checkpoint(tmp_path / "weights", weights, about["config"])
+    views = [
+        load_encoder("lucaone", weights=folder, modality=view, device="cpu", readout=readout)
+        for view in VIEWS.values()
+    ]
+    out = embed(
+        "lucaone",
+        tiny_dataset,
+        tmp_path / "out",
+        weights=folder,
+        modality="both",
+        device="cpu",
+        readout=readout,
+    )
+    table = load_embeddings(out)
+    assert (table.run["view"], table.run["name"], table.run["chunked"]) == ("both", "lucaone-both", 0)
+    records = PublishedDataset.open(tiny_dataset).sequences(["dna", "protein"])
+    expected = [
+        np.concatenate([encoder.embed([texts[encoder.spec.modality]])[0] for encoder in views])
+        for texts in records.slice(0, 5).to_pylist()
+    ]
+    assert difference(table.vectors[:5], expected) <= TOLERANCE
+    assert table.run["encoder"]["dimension"] == 2 * about["config"]["hidden_size"]
+    assert table.run["encoder"]["readout"] == (
+        f"DNA: {views[0].spec.readout}; protein: {views[1].spec.readout}; joined"
+    )
+
+
+def test_embeddings_of_masked_tokens_may_be_dropped(weights, about, tmp_path):
+    plain, dropping = (
+        LucaOne.load(
+            write_checkpoint(tmp_path / str(on), weights, about["config"] | {"token_dropout": on}),
+            "cpu",
+            modality="dna",
+            layer=0,
+        ).model
+        for on in (False, True)
+    )
+    ids, kinds = torch.tensor([[2, 5, 4, 6, 3, 0]]), torch.zeros(1, 6, dtype=torch.int64)
+    states = plain(ids, kinds, ids != 0) * (1 - 0.15 * 0.8) / (1 - 1 / 5)
+    states[0, 2] = 0
+    assert difference(dropping(ids, kinds, ids != 0), states) <= TOLERANCE
 
 
 def test_conforms(weights, about, tmp_path):
