@@ -13,14 +13,16 @@ from genoprot_datasets.composition import COMPOSITION_TITLE, composition_vectors
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.examples import TaskExamples, add_identities, draw_examples
 from genoprot_datasets.files import atomic_folder
+from genoprot_datasets.gene_matching import build_records
 from genoprot_datasets.labels import LABELLERS, LabelInputs, LabelOptions
 from genoprot_datasets.manifest import describe_lacking, describe_records, describe_sources
 from genoprot_datasets.partition import partition
-from genoprot_datasets.publication import write_examples, write_papers, write_sequences
+from genoprot_datasets.publication import write_examples, write_fates, write_papers, write_sequences
 from genoprot_datasets.published import MANIFEST_NAME
 from genoprot_datasets.reading import read_record_sources
-from genoprot_datasets.records import DROP_REASONS, RecordSet, build_records
+from genoprot_datasets.records import DROP_REASONS, RecordSet
 from genoprot_datasets.sampling import TooFewExamples
+from genoprot_datasets.schema import FOLDS
 from genoprot_datasets.sources import Species, detect_species, locate, sources_of, unavailable_tasks
 from genoprot_datasets.stages import StageLog
 from genoprot_datasets.tasks import TASKS, get_task
@@ -169,6 +171,9 @@ def build(
 
     with log.stage("write") as say, atomic_folder(out) as staging:
         write_sequences(staging, found.records, in_eval, chosen)
+        write_fates(
+            staging, found.fates, {a: FOLDS[held] for a, held in zip(accessions, in_eval.astype(int))}
+        )
         write_examples(staging, built, accessions)
         facts = {
             "name": "/".join(Path(out).absolute().parts[-2:]),

@@ -72,6 +72,9 @@ def summary(manifest: Mapping[str, Any]) -> str:
     lines = [f"{manifest['name']}: {records['kept']:,} of {records['genes']:,} protein-coding genes"]
     lines += [f"  dropped {entry['count']:,}: {entry['because']}" for entry in records["dropped"].values()]
     lines += [f"  noted {entry['count']:,}: {entry['meaning']}" for entry in records["notes"].values()]
+    lines += [
+        f"  besides {entry['count']:,}: {entry['meaning']}" for entry in records["not_counted"].values()
+    ]
     lines.append(f"  folds: {manifest['folds']['train']:,} train, {manifest['folds']['eval']:,} eval")
     lines.append(f"{'task':<12}{'train, per class':>18}{'eval, samples x per class':>28}")
     for name in TASKS:

@@ -175,7 +175,8 @@ def _record_table(manifest: Mapping[str, Any]) -> str:
     rows += [(f"dropped: {entry['because']}", f"{entry['count']:,}") for entry in records["dropped"].values()]
     rows.append(("**records**", f"**{records['kept']:,}**"))
     rows += [("train fold, eval fold", f"{manifest['folds']['train']:,}, {manifest['folds']['eval']:,}")]
-    rows += [(entry["meaning"], f"{entry['count']:,}") for entry in records["notes"].values()]
+    others = [*records["notes"].values(), *records["not_counted"].values()]
+    rows += [(entry["meaning"], f"{entry['count']:,}") for entry in others]
     return _table(("", "genes"), rows)
 
 

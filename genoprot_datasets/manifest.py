@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from genoprot_datasets.files import sha256_of
-from genoprot_datasets.published import MANIFEST_NAME
-from genoprot_datasets.records import DROP_REASONS, NOTES, RecordSet
+from genoprot_datasets.published import FATES_NAME, MANIFEST_NAME
+from genoprot_datasets.records import DROP_REASONS, NOT_COUNTED, NOTES, RecordSet
 from genoprot_datasets.sources import SourceSpec, Species
 
 __all__ = [
@@ -27,8 +27,6 @@ __all__ = [
 
 SCHEMA_VERSION = 1
 """Version of the manifest's layout."""
-
-_UNLISTED = "genes_without_coding_region"
 
 
 def code_version() -> str:
@@ -72,9 +70,12 @@ def describe_records(found: RecordSet) -> dict[str, Any]:
             for reason, genes in found.dropped.items()
         },
         "notes": {
-            note: {"count": len(members), "meaning": NOTES[note]}
-            | ({"accessions": list(members)} if note != _UNLISTED else {})
+            note: {"count": len(members), "meaning": NOTES[note], "accessions": list(members)}
             for note, members in found.notes.items()
+        },
+        "not_counted": {
+            outcome: {"count": count, "meaning": NOT_COUNTED[outcome]}
+            for outcome, count in found.not_counted.items()
         },
     }
 
@@ -94,16 +95,12 @@ def write_manifest(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
     dict
         The manifest as written.
     """
-    files = {}
-    for path in sorted(folder.rglob("*.parquet")):
-        metadata = pq.read_metadata(path)
-        groups = (metadata.row_group(index) for index in range(metadata.num_row_groups))
-        files[path.relative_to(folder).as_posix()] = {
-            "rows": metadata.num_rows,
-            "bytes": path.stat().st_size,
-            "uncompressed_bytes": sum(group.total_byte_size for group in groups),
-            "sha256": sha256_of(path),
-        }
+    files = {
+        path.relative_to(folder).as_posix(): _describe_file(path)
+        for path in sorted(folder.rglob("*.parquet"))
+    }
+    # What is loaded and scored does not depend on it, so it has no part in the fingerprint.
+    provenance = {name: files.pop(name) for name in [FATES_NAME] if name in files}
     lines = "\n".join(f"{name} {entry['sha256']}" for name, entry in files.items())
     manifest = {
         "schema_version": SCHEMA_VERSION,
@@ -111,7 +108,19 @@ def write_manifest(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
         "fingerprint": hashlib.sha256(lines.encode()).hexdigest(),
         **content,
         "files": files,
+        "provenance": provenance,
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
     (folder / MANIFEST_NAME).write_text(text, encoding="utf-8")
     return manifest
+
+
+def _describe_file(path: Path) -> dict[str, Any]:
+    metadata = pq.read_metadata(path)
+    groups = (metadata.row_group(index) for index in range(metadata.num_row_groups))
+    return {
+        "rows": metadata.num_rows,
+        "bytes": path.stat().st_size,
+        "uncompressed_bytes": sum(group.total_byte_size for group in groups),
+        "sha256": sha256_of(path),
+    }

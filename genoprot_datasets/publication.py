@@ -14,14 +14,14 @@ from genoprot_datasets.card import render_card
 from genoprot_datasets.examples import TaskExamples
 from genoprot_datasets.files import write_parquet
 from genoprot_datasets.manifest import write_manifest
-from genoprot_datasets.published import split_path
-from genoprot_datasets.records import Record
+from genoprot_datasets.published import FATES_NAME, split_path
+from genoprot_datasets.records import KEPT, Fate, Record
 from genoprot_datasets.resources import loading_script
-from genoprot_datasets.schema import FOLDS, SEQUENCES, SEQUENCES_CONFIG
+from genoprot_datasets.schema import FATES, FOLDS, SEQUENCES, SEQUENCES_CONFIG
 from genoprot_datasets.sources import Species
 from genoprot_datasets.tasks import matched_config
 
-__all__ = ["write_examples", "write_papers", "write_sequences"]
+__all__ = ["write_examples", "write_fates", "write_papers", "write_sequences"]
 
 _ROWS_PER_GROUP = 256
 
@@ -52,6 +52,21 @@ def write_sequences(folder: Path, kept: Sequence[Record], in_eval: np.ndarray, s
         columns["species"] = [species.taxon] * len(records)
         table = pa.table(columns, schema=SEQUENCES)
         write_parquet(table, folder / split_path(SEQUENCES_CONFIG, fold), row_group_size=_ROWS_PER_GROUP)
+
+
+def write_fates(folder: Path, fates: Sequence[Fate], fold_of: Mapping[str, str]) -> None:
+    """Write what became of every gene and entry.
+
+    Parameters
+    ----------
+    folder : Path
+    fates : sequence of Fate
+    fold_of : mapping of str to str
+        Fold of each record by accession.
+    """
+    columns = {name: [getattr(fate, name) for fate in fates] for name in FATES.names if name != "fold"}
+    columns["fold"] = [fold_of[fate.accession] if fate.outcome == KEPT else None for fate in fates]
+    write_parquet(pa.table(columns, schema=FATES), folder / FATES_NAME)
 
 
 def write_examples(folder: Path, built: Mapping[str, TaskExamples], accessions: Sequence[str]) -> None:

@@ -14,9 +14,12 @@ from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.schema import FOLDS, SEQUENCES, SEQUENCES_CONFIG, task_schema
 from genoprot_datasets.tasks import TASKS, matched_config
 
-__all__ = ["MANIFEST_NAME", "PublishedDataset", "split_path"]
+__all__ = ["FATES_NAME", "MANIFEST_NAME", "PublishedDataset", "split_path"]
 
 MANIFEST_NAME = "MANIFEST.json"
+
+FATES_NAME = "records.parquet"
+"""File with the fate of every gene; it belongs to no configuration."""
 
 
 def split_path(config: str, split: str) -> str:

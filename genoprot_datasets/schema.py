@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from genoprot_datasets.tasks import TaskSpec
 
-__all__ = ["FOLDS", "SEQUENCES", "SEQUENCES_CONFIG", "task_schema"]
+__all__ = ["FATES", "FOLDS", "SEQUENCES", "SEQUENCES_CONFIG", "task_schema"]
 
 FOLDS = ("train", "eval")
 """Folds of the records, which are also the splits of every configuration."""
@@ -40,6 +40,32 @@ SEQUENCES = pa.schema(
 `start` and `end` are 1-based and inclusive, on the forward strand of `chromosome`; `dna` runs on the
 coding strand from the first base of the start codon to the last base of the stop codon, introns
 included; lengths count bases and residues; `species` is an NCBI taxon id.
+"""
+
+FATES = pa.schema(
+    [
+        pa.field("gene", pa.string(), nullable=False),
+        pa.field("gene_id", pa.string()),
+        pa.field("chromosome", pa.string()),
+        pa.field("seqid", pa.string()),
+        pa.field("start", pa.int64()),
+        pa.field("end", pa.int64()),
+        pa.field("strand", pa.string()),
+        pa.field("transcript", pa.string()),
+        pa.field("choice", pa.string()),
+        pa.field("protein_accession", pa.string()),
+        pa.field("candidates", pa.list_(pa.string()), nullable=False),
+        pa.field("accession", pa.string()),
+        pa.field("outcome", pa.string(), nullable=False),
+        pa.field("notes", pa.list_(pa.string()), nullable=False),
+        pa.field("detail", pa.string()),
+        pa.field("fold", pa.string()),
+    ]
+)
+"""What became of every gene row and every UniProt entry: the file `records.parquet`.
+
+`start` and `end` are those of the gene's row; the other fields are those of `records.Fate`, and `fold` is
+that of a gene that was kept.
 """
 
 

@@ -103,7 +103,7 @@ def audit(dataset: str | Path) -> dict[str, Any]:
 
 
 def _check_files(published: PublishedDataset, accessions: pa.Array) -> Iterator[Check]:
-    listed = published.manifest["files"]
+    listed = published.manifest["files"] | published.manifest["provenance"]
     changed = [
         path
         for path, entry in sorted(listed.items())

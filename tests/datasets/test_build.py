@@ -18,8 +18,9 @@ import pytest
 from genoprot_datasets.build import build, default_eval_size
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.files import sha256_of
-from genoprot_datasets.published import PublishedDataset
-from genoprot_datasets.schema import SEQUENCES, task_schema
+from genoprot_datasets.published import FATES_NAME, PublishedDataset
+from genoprot_datasets.records import KEPT
+from genoprot_datasets.schema import FATES, SEQUENCES, task_schema
 from genoprot_datasets.tasks import EVAL_SAMPLES, TASKS
 
 
@@ -100,16 +101,45 @@ def test_challenge_cases_are_those_that_identity_gets_wrong(published):
             np.testing.assert_array_equal(table["challenge"].to_numpy(), called != label.astype(bool))
 
 
-def test_fingerprint_covers_every_parquet_file(published):
+def test_fingerprint_covers_every_parquet_file_of_a_configuration(published):
     import hashlib
 
     files = {
         path.relative_to(published.folder).as_posix(): sha256_of(path)
-        for path in published.folder.rglob("*.parquet")
+        for path in published.folder.glob("*/*.parquet")
     }
     assert {name: entry["sha256"] for name, entry in published.manifest["files"].items()} == files
     text = "\n".join(f"{name} {files[name]}" for name in sorted(files))
     assert published.fingerprint == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_fates_account_for_every_gene_and_entry(published, synthetic_sources):
+    table = pq.read_table(published.folder / FATES_NAME)
+    assert table.schema.remove_metadata().equals(FATES)
+    listed = published.manifest["provenance"][FATES_NAME]
+    assert (listed["rows"], listed["sha256"]) == (table.num_rows, sha256_of(published.folder / FATES_NAME))
+    rows = table.to_pylist()
+    outcomes = Counter(row["outcome"] for row in rows)
+    records = published.manifest["records"]
+    assert outcomes == (
+        {KEPT: records["kept"]}
+        | {reason: entry["count"] for reason, entry in records["dropped"].items()}
+        | {outcome: entry["count"] for outcome, entry in records["not_counted"].items()}
+    )
+    sequences = published.sequences(["accession", "fold", "transcript", "gene_id"]).to_pylist()
+    kept = [row for row in rows if row["outcome"] == KEPT]
+    assert sorted(tuple(row[name] for name in sequences[0]) for row in kept) == [
+        tuple(row.values()) for row in sequences
+    ]
+    assert all(row["fold"] is None for row in rows if row["outcome"] != KEPT)
+    # Counted from the raw files.
+    with gzip.open(find(synthetic_sources, "GCF_*_genomic.gff.gz"), "rt") as lines:
+        kinds = Counter(line.split("\t")[2] for line in lines if not line.startswith("#"))
+    assert sum(count for outcome, count in outcomes.items() if outcome != "no_gene") == kinds["gene"]
+    with gzip.open(find(synthetic_sources, "uniprot_sprot_*.dat.gz"), "rt") as lines:
+        entries = {line.split()[1].rstrip(";") for line in lines if line.startswith("AC ")}
+    named = {accession for row in rows for accession in [row["accession"], *row["candidates"]] if accession}
+    assert entries <= named
 
 
 def test_same_inputs_and_seed_give_the_same_bytes(synthetic_sources, synthetic_dataset, tmp_path):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from genoprot_datasets.errors import SourceError
-from genoprot_datasets.records import build_records
+from genoprot_datasets.gene_matching import build_records
 from genoprot_datasets.sources.features import Region
 from genoprot_datasets.sources.gff import Annotation, Gene, Transcript, TranslationException
 from genoprot_datasets.sources.uniprot import UniProtEntry
@@ -286,3 +288,97 @@ def test_gene_over_the_origin_of_a_circular_sequence(world):
         "MINUS2", "-", transcript("NM_2.1", [(35 + shift, 40 + shift), (23 + shift, 28 + shift)], "NP_2.1")
     )
     assert world.build().records[0].dna == FORWARD.decode()
+
+
+def test_every_row_of_the_annotation_and_every_entry_has_one_fate(world):
+    world.genes.append(replace(gene("RNA3", "+"), biotype="lncRNA"))
+    world.entries["P00009"] = replace(entry("P00009", "MKK"), gene="LOST9")
+    world.proteins["NP_2.1"] = "MAR"
+    found = world.build()
+    assert [(fate.gene, fate.outcome, fate.accession) for fate in found.fates] == [
+        ("LOST9", "no_gene", "P00009"),
+        ("MINUS2", "translation_mismatch", None),
+        ("PLUS1", "kept", "P00001"),
+        ("RNA3", "no_coding_region", None),
+    ]
+    assert found.genes == 2
+    assert found.not_counted == {"no_coding_region": 1, "no_gene": 1}
+    lost, minus, plus, rna = found.fates
+    assert (plus.transcript, plus.choice, plus.protein_accession) == ("NM_1.1", "RefSeq Select", "NP_1.1")
+    assert (plus.chromosome, plus.seqid, plus.start, plus.end, plus.strand) == ("7", "NC_1", 1, 2, "+")
+    assert (minus.transcript, minus.choice, minus.candidates) == ("NM_2.1", "longest CDS", ("P00002",))
+    assert minus.detail == "NM_2.1: residue 3 is K, the protein has R"
+    assert (rna.gene_id, rna.transcript, lost.seqid) == ("3", None, None)
+
+
+def test_fate_tells_how_a_translation_fails(world):
+    coding = world.genes[1].transcripts[0]
+    world.genes[1] = gene(
+        "MINUS2",
+        "-",
+        replace(coding, id="a", name="NM_A", parts=coding.parts[:1], partial=True),
+        replace(coding, id="b", name="NM_B", exception="RNA editing", protein_accession="NP_3.1"),
+        replace(coding, id="c", name="NM_C", trans_spliced=True),
+    )
+    world.proteins["NP_3.1"] = "MAKK"
+    found = world.build()
+    assert dropped(found) == {"translation_mismatch": ["MINUS2"]}
+    assert found.fates[0].transcript == "NM_B"
+    assert found.fates[0].detail == (
+        "NM_B: 3 residues, the protein has 4 (annotated as RNA editing); "
+        "NM_C: its parts lie on several sequences or strands; "
+        "NM_A: no reading frame from a start codon to the first stop codon (annotated as partial)"
+    )
+
+
+def test_stated_exception_that_translates_is_kept_and_noted(world):
+    world.genes[0] = gene(
+        "PLUS1", "+", replace(world.genes[0].transcripts[0], exception="ribosomal slippage")
+    )
+    found = world.build()
+    assert found.notes == {"stated_exception": ("P00001",)}
+    assert found.fates[1].notes == ("stated_exception",)
+
+
+def test_the_gene_whose_protein_is_the_entrys_has_its_accession(world):
+    world.bases["NC_1"] = world.bases["NC_1"].replace(b"GCT", b"AAA", 1)
+    world.proteins["NP_1.1"] = "MKK"
+    world.mapping["NP_1.1"] = {"P00002"}
+    found = world.build()
+    assert [record.gene for record in found.records] == ["MINUS2"]
+    assert dropped(found) == {"duplicate_accession": ["PLUS1"]}
+    (fate,) = (fate for fate in found.fates if fate.gene == "PLUS1")
+    assert fate.notes == ("sequence_differs",)
+    assert fate.detail == "MINUS2 (2) has it"
+
+
+def test_equally_good_transcripts_are_told_apart_by_name_whatever_their_order(world):
+    first = world.genes[1].transcripts[0]
+    twin = replace(first, id="rna-NM_0.1", name="NM_0.1")
+    for order in ((first, twin), (twin, first)):
+        world.genes[1] = gene("MINUS2", "-", *order)
+        assert world.build().records[1].transcript == "NM_0.1"
+
+
+def test_mane_select_comes_before_refseq_select(world):
+    select = world.genes[0].transcripts[0]
+    mane = replace(select, id="m", name="NM_8.1", tags=frozenset({"MANE Select"}))
+    world.genes[0] = gene("PLUS1", "+", select, mane)
+    found = world.build()
+    assert found.records[0].transcript == "NM_8.1"
+    assert found.fates[1].choice == "MANE Select"
+
+
+def test_pseudoautosomal_gene_is_kept_once_on_x(world):
+    for name, seqid in (("Y", "NC_000024.10"), ("X", "NC_000023.11")):
+        world.bases[seqid] = world.bases["NC_1"]
+        world.headers[seqid] = f"Homo sapiens chromosome {name}, GRCh38.p13 Primary Assembly"
+        world.regions[seqid] = Region(seqid, chromosome=name)
+    own = world.genes[0]
+    world.genes = [replace(own, seqid=seqid) for seqid in ("NC_000024.10", "NC_000023.11")]
+    found = world.build()
+    assert [record.chromosome for record in found.records] == ["X"]
+    assert [(fate.chromosome, fate.outcome) for fate in found.fates if fate.gene == "PLUS1"] == [
+        ("X", "kept"),
+        ("Y", "duplicate_accession"),
+    ]

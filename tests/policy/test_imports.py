@@ -24,7 +24,7 @@ FLOORS = {
         {"errors", "tasks", "schema", "files", "seeding", "resources", "translation", "composition"}
         | {"progress", "stages", "stopping", "transfer"},
         {"published", "sources", "synthetic", "anatomy", "partition", "identity", "relations"},
-        {"records", "sampling", "taxa", "download", "ner", "balance", "matching"},
+        {"records", "sampling", "taxa", "download", "ner", "balance", "matching", "gene_matching"},
         {"manifest", "card", "labels", "reading"},
         {"examples"},
         {"publication"},
