@@ -85,6 +85,16 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
             "draw tables, figures and a page from results",
             "genoprot report results/ --out report/",
         ),
+        "leaderboard": (
+            "genoprot_evaluate.leaderboard.site",
+            "put many result records on one page",
+            "genoprot leaderboard results/ --out site/",
+        ),
+        "validate-record": (
+            "genoprot_evaluate.leaderboard.validation",
+            "check that a record says what its predictions say",
+            "genoprot validate-record results/ --dataset llnl/geno-prot",
+        ),
         "metric": (
             "genoprot_evaluate.metric",
             "install the module for evaluate.load('genoprot')",

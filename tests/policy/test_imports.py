@@ -36,7 +36,7 @@ FLOORS = {
         {"encoders", "store", "heads", "ranking", "comparison", "tables"},
         {"embed", "baselines"},
         {"evaluation", "report", "conformance", "model_cards"},
-        {"demo"},
+        {"demo", "leaderboard"},
         {"cli"},
     ),
 }

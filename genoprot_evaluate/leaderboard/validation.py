@@ -1,0 +1,251 @@
+"""Checks that a result record says what its predictions say, before it is shown to anybody."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from genoprot_datasets.errors import GenoProtError, SourceError
+from genoprot_datasets.published import PublishedDataset
+from genoprot_datasets.schema import FOLDS
+from genoprot_datasets.tasks import TASKS
+from genoprot_evaluate.comparison import compare_models
+from genoprot_evaluate.ensembles import ENSEMBLES, normalised_weights
+from genoprot_evaluate.evaluation.cells import Fit, score_fit
+from genoprot_evaluate.evaluation.examples import Split, TaskExamples, read_examples
+from genoprot_evaluate.evaluation.species import accessions_of_species
+from genoprot_evaluate.leaderboard.submissions import read_submission
+from genoprot_evaluate.results import PREDICTIONS_NAME, ResultRecord
+
+__all__ = ["add_arguments", "run", "validate_record"]
+
+TOLERANCE = 1e-9
+"""Difference of two numbers that are the same."""
+
+# What training decides; the predictions cannot confirm it.
+_OF_TRAINING = {"status", "reason", "validation_accuracy", "epochs", "note", "train_examples", "interval"}
+# What needs the identities of the dataset.
+_OF_DATASET = {"challenge_accuracy", "challenge_examples", "identity_bins"}
+
+
+def validate_record(path: str | Path, dataset: str | Path | PublishedDataset | None = None) -> list[str]:
+    """Compute every number of a record again from the predictions beside it.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder written by `genoprot evaluate`, or its `results.json`.
+    dataset : str, Path or PublishedDataset, optional
+        The dataset that the record names: then fingerprint, examples and labels are compared too, and the
+        accuracies on challenge pairs and by identity are computed again.
+
+    Returns
+    -------
+    list of str
+        What is wrong, one line each; empty when the record holds.
+
+    Raises
+    ------
+    GenoProtError
+        If the record or the predictions cannot be read at all: no JSON, another schema version, values of
+        the wrong type or out of range, no predictions.
+    """
+    submission = read_submission(path)
+    if submission.predictions is None:
+        raise SourceError(
+            submission.path.parent / PREDICTIONS_NAME,
+            "not found; a record is checked against its predictions",
+        )
+    published = dataset
+    if dataset is not None and not isinstance(dataset, PublishedDataset):
+        published = PublishedDataset.open(dataset)
+    return list(_faults(submission.record, submission.predictions, published))
+
+
+def _faults(record: ResultRecord, predictions: pa.Table, published: PublishedDataset | None) -> Iterator[str]:
+    if published is not None and published.fingerprint != record.dataset["fingerprint"]:
+        yield (
+            f"dataset: the record has fingerprint {record.dataset['fingerprint'][:12]}, "
+            f"{published.name} has {published.fingerprint[:12]}"
+        )
+        return
+    sound = True
+    for task in pc.unique(predictions["task"]).to_pylist():
+        if task not in record.scores:
+            yield f"{task}: there are predictions, but the record has no such task"
+            sound = False
+    for task in record.tasks:
+        found = list(_faults_of_task(record, task, predictions, published))
+        sound = sound and not found
+        yield from found
+    if sound:
+        yield from _faults_of_comparisons(record, predictions)
+
+
+def _faults_of_task(
+    record: ResultRecord, task: str, predictions: pa.Table, published: PublishedDataset | None
+) -> Iterator[str]:
+    rows = predictions.filter(pc.equal(predictions["task"], task))
+    by_model = {
+        name: rows.filter(pc.equal(rows["model"], name)).sort_by("row")
+        for name in pc.unique(rows["model"]).to_pylist()
+    }
+    scored = {name for name, score in record.scores[task].items() if score.status == "OK"}
+    for name in sorted(scored ^ by_model.keys()):
+        has = "a score but no predictions" if name in scored else "predictions but no score"
+        yield f"{task}, {name}: {has}"
+    named = sorted(scored & by_model.keys())
+    if not named:
+        return
+    examples = _examples(record, task, by_model[named[0]], published)
+    if isinstance(examples, str):
+        yield f"{task}: {examples}"
+        return
+    first = _key(by_model[named[0]])
+    for name in named:
+        if not _key(by_model[name]).equals(first):
+            yield f"{task}, {name}: its examples or labels are not those of {named[0]}"
+            return
+    skipped = _OF_TRAINING | (set() if published is not None else _OF_DATASET)
+    fits = {name: _fit(by_model[name]) for name in named}
+    impossible = [name for name in named if not _are_probabilities(fits[name])]
+    yield from (f"{task}, {name}: a probability is not between 0 and 1" for name in impossible)
+    if impossible:
+        return
+    for name in named:
+        fit = fits[name]
+        if not np.array_equal(fit.predicted, fit.probability > 0.5):
+            yield f"{task}, {name}: a predicted class is not the one that its probability gives"
+        again = asdict(score_fit(examples, fit))
+        given = asdict(record.scores[task][name])
+        yield from (
+            f"{task}, {name}: {place}"
+            for key in given
+            if key not in skipped
+            for place in _differences(given[key], again[key], key)
+        )
+    yield from _faults_of_ensembles(record, task, fits)
+
+
+def _key(table: pa.Table) -> pa.Table:
+    return table.select(["row", "sample", "accession_a", "accession_b", "label"])
+
+
+def _fit(table: pa.Table) -> Fit:
+    return Fit("OK", None, table["probability"].to_numpy(), table["predicted"].to_numpy())
+
+
+def _are_probabilities(fit: Fit) -> bool:
+    return bool(((fit.probability >= 0) & (fit.probability <= 1)).all())
+
+
+def _examples(
+    record: ResultRecord, task: str, table: pa.Table, published: PublishedDataset | None
+) -> TaskExamples | str:
+    """The eval examples that were answered, or in which way they are not those of the dataset."""
+    columns = [table[name] for name in ("accession_a", "accession_b")[: TASKS[task].arity]]
+    if any(column.null_count for column in columns):
+        return "an example lacks an accession"
+    row, labels, sample = (table[name].to_numpy() for name in ("row", "label", "sample"))
+    if np.any(np.diff(row) <= 0):
+        return "a row of the eval split comes twice"
+    if published is None:
+        names = pa.array(sorted(set().union(*(column.to_pylist() for column in columns))), pa.string())
+        members = np.stack([pc.index_in(column, value_set=names).to_numpy() for column in columns], axis=1)
+        split = Split(members, labels, sample, None, None, row)
+        return TaskExamples(task, names, split, split)
+    if task not in published.tasks:
+        return f"{published.name} has no such task"
+    species = {fold: record.dataset.get(f"{fold}_species", ()) for fold in FOLDS}
+    examples = read_examples(published, task, accessions_of_species(published, species))
+    expected = [examples.accessions.take(pa.array(column)) for column in examples.eval.members.T]
+    same = np.array_equal(row, examples.eval.row) and all(
+        column.combine_chunks().equals(names) for column, names in zip(columns, expected)
+    )
+    if not same:
+        return f"its examples are not those of {published.name}"
+    if not np.array_equal(labels, examples.eval.labels):
+        return f"its labels are not those of {published.name}"
+    if not np.array_equal(sample, examples.eval.sample):
+        return f"its samples are not those of {published.name}"
+    return examples
+
+
+def _faults_of_ensembles(record: ResultRecord, task: str, fits: dict[str, Fit]) -> Iterator[str]:
+    """Whether each vote follows from the members' probabilities and validation accuracies."""
+    ensemble = record.ensembles.get(task)
+    if ensemble is None or not ensemble.members or not set(ensemble.members) <= fits.keys():
+        return
+    accuracies = np.array([record.scores[task][name].validation_accuracy or 0 for name in ensemble.members])
+    weights = dict(zip(ensemble.members, normalised_weights(accuracies).tolist()))
+    yield from (f"{task}: {place}" for place in _differences(dict(ensemble.weights), weights, "weights"))
+    probabilities = np.stack([fits[name].probability for name in ensemble.members])
+    for name, combine in ENSEMBLES.items():
+        if name in fits:
+            vote = combine(probabilities, accuracies)
+            same = np.array_equal(vote.label, fits[name].predicted)
+            if not same or np.abs(vote.score - fits[name].probability).max() > TOLERANCE:
+                yield f"{task}, {name}: it is not what the members {', '.join(ensemble.members)} give"
+
+
+def _faults_of_comparisons(record: ResultRecord, predictions: pa.Table) -> Iterator[str]:
+    try:
+        again = compare_models(record, predictions)
+    except GenoProtError as error:
+        yield str(error)
+        return
+    for task in record.tasks:
+        for name, score in record.scores[task].items():
+            given, found = (
+                interval and asdict(interval)
+                for interval in (score.interval, again.scores[task][name].interval)
+            )
+            yield from (f"{task}, {name}: {place}" for place in _differences(given, found, "interval"))
+        given, found = ([asdict(pair) for pair in one.comparisons.get(task, ())] for one in (record, again))
+        yield from (f"{task}: {place}" for place in _differences(given, found, "comparisons"))
+
+
+def _differences(given: Any, found: Any, place: str) -> Iterator[str]:
+    """Places at which two values of JSON types differ by more than rounding."""
+    if isinstance(given, dict) and isinstance(found, dict) and given.keys() == found.keys():
+        for key in given:
+            yield from _differences(given[key], found[key], f"{place}.{key}")
+    elif isinstance(given, list | tuple) and isinstance(found, list | tuple) and len(given) == len(found):
+        for number, (one, other) in enumerate(zip(given, found)):
+            yield from _differences(one, other, f"{place}.{number}")
+    elif isinstance(given, float | int) and isinstance(found, float | int):
+        if abs(given - found) > TOLERANCE:
+            yield f"{place} is {given:.6g}, its predictions give {found:.6g}"
+    elif given != found:
+        yield f"{place} is {given!r:.60}, its predictions give {found!r:.60}"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `genoprot validate-record`."""
+    parser.add_argument("records", nargs="+", metavar="RESULTS", help="folders of results, or results.json")
+    parser.add_argument(
+        "--dataset",
+        metavar="DIR",
+        help="folder or Hub id of the dataset, to compare examples and labels with",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run `genoprot validate-record`; the exit status is 1 where a record does not hold."""
+    dataset = None if args.dataset is None else PublishedDataset.open(args.dataset)
+    wrong = 0
+    for path in args.records:
+        faults = validate_record(path, dataset)
+        for fault in faults:
+            print(f"{path}: {fault}")
+        if not faults:
+            print(f"{path}: holds; every number follows from the predictions beside it")
+        wrong += bool(faults)
+    return 1 if wrong else 0
