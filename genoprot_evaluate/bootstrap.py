@@ -29,12 +29,15 @@ class Estimate(NamedTuple):
     p : float
         Two-sided, of the hypothesis that the value is zero: 1 less the level of the widest interval that
         leaves zero out. It is at least 2 / (resamples + 1).
+    error : float
+        Standard error of the value.
     """
 
     value: float
     low: float
     high: float
     p: float
+    error: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +67,8 @@ class ResampledMeans:
         """Mean of a series of values between 0 and 1, with an interval within them."""
         weights = np.zeros(len(self.means))
         weights[series] = 1.0
-        value, low, high, p = self._combined(weights, level)
-        return Estimate(value, max(0.0, low), min(1.0, high), p)
+        found = self._combined(weights, level)
+        return found._replace(low=max(0.0, found.low), high=min(1.0, found.high))
 
     def difference(self, first: int, second: int, level: float = LEVEL) -> Estimate:
         """Mean of one series less that of another, on the same resampled proteins."""
@@ -82,11 +85,12 @@ class ResampledMeans:
         spread = float(np.sqrt(np.square(deviations).mean()))
         error = self._standard_error(weights @ self.by_protein[used], weights @ self.by_example[used])
         if spread == 0.0 or error == 0.0:
-            return Estimate(value, value, value, 1.0 if value == 0 else 2 / (len(deviations) + 1))
+            return Estimate(value, value, value, 1.0 if value == 0 else 2 / (len(deviations) + 1), 0.0)
         moved = value + deviations * (error / spread)
         low, high = np.quantile(moved, [(1 - level) / 2, (1 + level) / 2])
         beyond = min(int((moved <= 0).sum()), int((moved >= 0).sum()))
-        return Estimate(value, float(low), float(high), min(1.0, 2 * (beyond + 1) / (len(moved) + 1)))
+        p = min(1.0, 2 * (beyond + 1) / (len(moved) + 1))
+        return Estimate(value, float(low), float(high), p, error)
 
     def _standard_error(self, by_protein: np.ndarray, by_example: np.ndarray) -> float:
         """Standard error of a mean whose examples depend on each other where they share a protein."""

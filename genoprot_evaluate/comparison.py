@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,15 +15,18 @@ import pyarrow.compute as pc
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.seeding import generator
 from genoprot_evaluate.bootstrap import LEVEL, ResampledMeans, resample_means
-from genoprot_evaluate.results import Comparison, Interval, ResultRecord
+from genoprot_evaluate.gains import counterparts
+from genoprot_evaluate.results import Comparison, Gain, Interval, ResultRecord
 
 __all__ = [
     "ALPHA",
+    "Lift",
     "beaten",
     "best_models",
     "compare_models",
     "corrected_p_values",
     "holm",
+    "lifts",
     "tied_models",
 ]
 
@@ -34,7 +38,7 @@ _EQUAL = 1e-9
 
 
 def compare_models(record: ResultRecord, predictions: pa.Table) -> ResultRecord:
-    """Fill in the intervals of a record and the comparisons of every two models.
+    """Fill in the intervals of a record, the comparisons of every two models and the gains of encoders.
 
     All models of a task are judged on the same resamples of its eval proteins, so a difference is paired.
 
@@ -47,7 +51,7 @@ def compare_models(record: ResultRecord, predictions: pa.Table) -> ResultRecord:
     Returns
     -------
     ResultRecord
-        With `comparisons`, and with `interval` in every score that has predictions.
+        With `comparisons` and `gains`, and with `interval` in every score that has predictions.
 
     Raises
     ------
@@ -56,38 +60,75 @@ def compare_models(record: ResultRecord, predictions: pa.Table) -> ResultRecord:
     """
     scores = {task: dict(cells) for task, cells in record.scores.items()}
     comparisons: dict[str, tuple[Comparison, ...]] = {}
+    gains: dict[str, tuple[Gain, ...]] = {}
     for task in record.tasks:
         names = sorted(name for name, cell in scores[task].items() if cell.status == "OK")
-        resampled = _resample(record, task, names, predictions) if names else None
+        if not names:
+            continue
+        found = _predictions_of(record, task, names, predictions)
+        encoders = [name for name in names if record.models[name].kind == "encoder"]
+        others = counterparts(record, task, {name: found.probabilities[name] for name in encoders})
+        right = [found.predicted[name] == found.labels for name in names]
+        right += [predicted == found.labels for predicted in others.values()]
+        rng = generator(record.seed, "bootstrap", task)
+        resampled = resample_means(found.members, found.labels, np.stack(right).astype(np.float64), rng)
         if resampled is None:
             continue
         for series, name in enumerate(names):
-            found = resampled.mean(series)
-            interval = Interval(found.low, found.high, LEVEL, resampled.replicates.shape[1])
+            estimate = resampled.mean(series)
+            interval = Interval(estimate.low, estimate.high, LEVEL, resampled.replicates.shape[1])
             scores[task][name] = replace(scores[task][name], interval=interval)
         comparisons[task] = tuple(
             Comparison(names[first], names[second], *resampled.difference(first, second))
             for first, second in combinations(range(len(names)), 2)
         )
-    return replace(record, scores=scores, comparisons=comparisons)
+        gains[task] = _gains(resampled, names, list(others), record.ensembles[task].members)
+    return replace(record, scores=scores, comparisons=comparisons, gains=gains)
 
 
-def _resample(
+class _Predictions(NamedTuple):
+    """Predictions of several models on the same examples; members are numbers of proteins."""
+
+    members: np.ndarray
+    labels: np.ndarray
+    predicted: dict[str, np.ndarray]
+    probabilities: dict[str, np.ndarray]
+
+
+def _predictions_of(
     record: ResultRecord, task: str, names: Sequence[str], predictions: pa.Table
-) -> ResampledMeans | None:
+) -> _Predictions:
     chosen = predictions.filter(pc.equal(predictions["task"], task)).sort_by("row")
-    right = []
+    predicted, probabilities = {}, {}
     for name in names:
         part = chosen.filter(pc.equal(chosen["model"], name))
-        right.append((part["label"].to_numpy() == part["predicted"].to_numpy()).astype(np.float64))
+        labels = part["label"].to_numpy()
+        predicted[name], probabilities[name] = part["predicted"].to_numpy(), part["probability"].to_numpy()
         mean = record.scores[task][name].accuracy.mean
-        if len(right[-1]) != len(right[0]) or not len(part) or abs(right[-1].mean() - mean) > 1e-9:
+        same = len(labels) == len(predicted[names[0]]) > 0
+        if not same or abs((labels == predicted[name]).mean() - mean) > 1e-9:
             raise GenoProtError(f"the predictions of {name!r} on {task} are not those of the record")
     accessions = [part[column] for column in ("accession_a", "accession_b") if part[column].null_count == 0]
     known = pa.array(sorted(set().union(*(column.to_pylist() for column in accessions))))
     members = np.stack([pc.index_in(column, value_set=known).to_numpy() for column in accessions], axis=1)
-    labels = part["label"].to_numpy()
-    return resample_means(members, labels, np.stack(right), generator(record.seed, "bootstrap", task))
+    return _Predictions(members, labels, predicted, probabilities)
+
+
+def _gains(
+    resampled: ResampledMeans,
+    names: Sequence[str],
+    others: Sequence[tuple[str, str]],
+    members: Sequence[str],
+) -> tuple[Gain, ...]:
+    """Each ensemble against its counterpart; the series of the counterparts follow those of the models."""
+    gains = []
+    for place, (encoder, ensemble) in enumerate(others, start=len(names)):
+        own = names.index(ensemble)
+        together, without = (own, place) if encoder in members else (place, own)
+        found = resampled.difference(together, without)
+        means = (float(resampled.means[series]) for series in (together, without))
+        gains.append(Gain(encoder, ensemble, *means, found.low, found.high, found.p))
+    return tuple(gains)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -154,7 +195,7 @@ def best_models(record: ResultRecord, task: str) -> frozenset[str]:
     means = {
         name: score.accuracy.mean
         for name, score in record.scores[task].items()
-        if record.models[name].kind != "baseline"
+        if record.models[name].kind in ("encoder", "ensemble")
         and score.accuracy is not None
         and score.accuracy.mean is not None
     }
@@ -178,3 +219,47 @@ def tied_models(record: ResultRecord, task: str) -> frozenset[str]:
         if sides & best and corrected[pair.first, pair.second][task] >= ALPHA:
             tied |= sides
     return frozenset(tied)
+
+
+@dataclass(frozen=True)
+class Lift:
+    """How far a model is above the best baseline of a task.
+
+    Parameters
+    ----------
+    baseline : str
+        The baseline with the highest mean accuracy; the first by name of equal ones.
+    difference : float
+        Accuracy of the model less that of the baseline.
+    errors : float or None
+        The difference in its own standard errors, from proteins drawn anew for both together; None where
+        it has none, because the two agree on every example.
+    """
+
+    baseline: str
+    difference: float
+    errors: float | None
+
+
+def lifts(record: ResultRecord, task: str) -> dict[str, Lift]:
+    """Lift of every model that is no baseline, by name; empty where models were not compared."""
+    floors = {
+        name: score.accuracy.mean
+        for name, score in sorted(record.scores[task].items())
+        if record.models[name].kind == "baseline"
+        and score.accuracy is not None
+        and score.accuracy.mean is not None
+    }
+    if not floors:
+        return {}
+    highest = max(floors.values())
+    best = next(name for name, mean in floors.items() if mean > highest - _EQUAL)
+    found = {}
+    for pair in record.comparisons.get(task, ()):
+        if best not in (pair.first, pair.second):
+            continue
+        model, sign = (pair.first, 1) if pair.second == best else (pair.second, -1)
+        if record.models[model].kind != "baseline":
+            difference = sign * pair.difference
+            found[model] = Lift(best, difference, difference / pair.error if pair.error else None)
+    return found

@@ -15,7 +15,12 @@ __all__ = ["format_scores", "percent", "score_rows"]
 WIDTH = 120
 """Columns of text when the width of the terminal is not known."""
 
-_HEADINGS = {"encoder": "Encoders", "ensemble": "Ensembles", "baseline": "Baselines"}
+_HEADINGS = {
+    "encoder": "Encoders",
+    "ensemble": "Ensembles",
+    "combination": "Learned on validation",
+    "baseline": "Baselines",
+}
 
 
 def percent(score: Score) -> str:

@@ -71,6 +71,8 @@ class Fit(NamedTuple):
         What the head could not do in the way that was asked for.
     held_out : HeldOut or None
         None for models without a head.
+    matched : ndarray, shape=(matched examples,), dtype=float64, or None
+        Probability of class 1 for the identity-matched eval examples; None where the task has none.
     """
 
     status: str
@@ -81,6 +83,7 @@ class Fit(NamedTuple):
     epochs: int | None = None
     note: str | None = None
     held_out: HeldOut | None = None
+    matched: np.ndarray | None = None
 
 
 def fit_head(

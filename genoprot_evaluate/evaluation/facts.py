@@ -13,6 +13,7 @@ from genoprot_datasets.manifest import code_version
 from genoprot_datasets.published import PublishedDataset
 from genoprot_datasets.schema import FOLDS
 from genoprot_evaluate.baselines import BASELINES
+from genoprot_evaluate.combinations import COMBINATIONS
 from genoprot_evaluate.ensembles import ENSEMBLES
 from genoprot_evaluate.evaluation.cells import Fit
 from genoprot_evaluate.evaluation.examples import TaskExamples
@@ -25,6 +26,7 @@ __all__ = ["dataset_facts", "predictions_table", "scored_models", "software_vers
 def scored_models(tables: Mapping[str, EmbeddingTable], floors: Sequence[str]) -> dict[str, ScoredModel]:
     """Models of the record: the ensembles, the baselines, and every encoder that has a table."""
     models = {name: ScoredModel("ensemble", name.split(":")[1] + " voting") for name in ENSEMBLES}
+    models |= {name: ScoredModel("combination", title) for name, title in COMBINATIONS.items()}
     for name in floors:
         width = tables[name].dimension if name in tables else None
         models[name] = ScoredModel("baseline", BASELINES[name], dimension=width)

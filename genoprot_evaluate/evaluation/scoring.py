@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.published import PublishedDataset
 from genoprot_datasets.schema import FOLDS
@@ -28,7 +30,7 @@ from genoprot_evaluate.evaluation.facts import (
 )
 from genoprot_evaluate.evaluation.inputs import chosen_tasks, load_tables, refuse_gaps, voters
 from genoprot_evaluate.evaluation.species import ALL_SPECIES, accessions_of_species
-from genoprot_evaluate.evaluation.voting import combine_members
+from genoprot_evaluate.evaluation.voting import combine_members, learn_to_combine
 from genoprot_evaluate.heads import HeadConfig
 from genoprot_evaluate.results import ResultRecord, Score, check_folder, write_record
 
@@ -150,12 +152,17 @@ def evaluate(
         keep(task, {model: found})
         if progress is not None:
             progress(Progress(done, len(cells), task, model, scores[task][model], seconds))
-    ensembles = {}
+    ensembles, combinations = {}, {}
     for task in chosen:
         if task not in examples:
             reason = f"not in the dataset: {published.manifest['left_out'][task]}"
             keep(task, {model: Fit("N/A", reason) for model in own})
         ensembles[task], votes = combine_members(fits[task], ballot)
+        keep(task, votes)
+        labels = examples[task].train.labels if task in examples else np.empty(0)
+        learned, votes = learn_to_combine(fits[task], ensembles[task].members, labels)
+        if learned is not None:
+            combinations[task] = learned
         keep(task, votes)
     record = ResultRecord(
         dataset=dataset_facts(published, species),
@@ -165,6 +172,7 @@ def evaluate(
         models=models,
         scores=scores,
         ensembles=ensembles,
+        combinations=combinations,
     )
     predictions = predictions_table(examples, fits)
     record = compare_models(record, predictions)

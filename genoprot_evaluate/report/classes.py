@@ -38,6 +38,7 @@ CLASSES: Mapping[str, ModelClass] = MappingProxyType(
         "both": ModelClass("DNA and protein encoders", "DNA + protein", "#007a5a", "#8fd9bf"),
         "other": ModelClass("Other encoders", "other", "#8a7400", "#e8d877"),
         "ensemble": ModelClass("Ensembles", "ensemble", "#9c4a7c", "#e6b8d4"),
+        "combination": ModelClass("Beyond the paper's ensembles", "learned", "#5b4b9a", "#c3b8e6"),
         "baseline": ModelClass("Baselines", "baseline", "#6a6f75", "#c3c7cb"),
     }
 )

@@ -10,16 +10,22 @@ from genoprot_evaluate.statistics import Summary
 __all__ = [
     "KINDS",
     "STATUSES",
+    "Combination",
     "Comparison",
+    "Dropped",
     "Ensemble",
+    "Gain",
     "IdentityBin",
     "Interval",
     "Score",
     "ScoredModel",
 ]
 
-KINDS = ("encoder", "ensemble", "baseline")
-"""Kinds of model, in the order in which tables show them."""
+KINDS = ("encoder", "ensemble", "combination", "baseline")
+"""Kinds of model, in the order in which tables show them.
+
+An ensemble is one of the paper's five; a combination learns from the validation fold how to combine.
+"""
 
 STATUSES = ("OK", "N/A", "ERROR")
 """Scored; does not apply, for a reason; failed, for a reason."""
@@ -118,6 +124,10 @@ class Score:
         Of the mean accuracy.
     note : str or None
         What to know about a score that was not reached in the way that was asked for.
+    matched_accuracy : float or None
+        Over the eval pairs of the variant of the task whose two classes are equally similar in sequence, all
+        samples together; None where the dataset has no such variant.
+    matched_examples : int or None
     """
 
     status: str
@@ -137,6 +147,8 @@ class Score:
     identity_bins: tuple[IdentityBin, ...] = ()
     interval: Interval | None = None
     note: str | None = None
+    matched_accuracy: float | None = None
+    matched_examples: int | None = None
 
 
 @dataclass(frozen=True)
@@ -153,6 +165,8 @@ class Comparison:
         Interval of the difference, from the resamples of the proteins.
     p : float
         Two-sided; not corrected for the number of tasks.
+    error : float or None
+        Standard error of the difference.
     """
 
     first: str
@@ -161,6 +175,7 @@ class Comparison:
     low: float
     high: float
     p: float
+    error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -179,3 +194,72 @@ class Ensemble:
     members: tuple[str, ...]
     weights: Mapping[str, float]
     left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Combination:
+    """What the combinations of one task learned from the validation fold.
+
+    Parameters
+    ----------
+    members : tuple of str
+    held_out_examples : int
+        Examples of the validation fold that all members have in common.
+    picks : mapping of str to int
+        How often greedy selection picked each member.
+    coefficients : mapping of str to float
+        Of the members' log-odds in the stacking regression.
+    intercept : float or None
+    temperatures : mapping of str to float
+        What the log-odds of each member are divided by before voting.
+    """
+
+    members: tuple[str, ...]
+    held_out_examples: int
+    picks: Mapping[str, int]
+    coefficients: Mapping[str, float]
+    intercept: float | None
+    temperatures: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What an encoder adds to an ensemble on one task.
+
+    A member is taken away from the ensemble of the record, any other encoder is added to it.
+
+    Parameters
+    ----------
+    encoder, ensemble : str
+    together, without : float
+        Accuracy of the ensemble with the encoder and without it, over all samples together.
+    low, high : float
+        Interval of the difference, from the resamples of the proteins.
+    p : float
+        Two-sided; not corrected.
+    """
+
+    encoder: str
+    ensemble: str
+    together: float
+    without: float
+    low: float
+    high: float
+    p: float
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Examples of one task that no model is scored on, since an encoder lacks a protein of theirs.
+
+    Parameters
+    ----------
+    lacking : mapping of str to tuple of str
+        By encoder: the accessions without a vector, sorted.
+    train, eval : int
+        Examples that fell away.
+    """
+
+    lacking: Mapping[str, tuple[str, ...]]
+    train: int
+    eval: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -15,7 +15,7 @@ class Misfit(ValueError):
     """A value that is not what its annotation says; the message names its place."""
 
 
-def decode(raw: Any, hint: Any, where: str) -> Any:
+def decode(raw: Any, hint: Any, where: str, *, defaults: bool = False) -> Any:
     """The value of an annotated type that a JSON value stands for.
 
     Parameters
@@ -27,6 +27,8 @@ def decode(raw: Any, hint: Any, where: str) -> Any:
         `Any`.
     where : str
         Place of the value, for messages.
+    defaults : bool
+        Whether keys that are missing take the defaults of their dataclass, where they have one.
 
     Raises
     ------
@@ -47,27 +49,45 @@ def decode(raw: Any, hint: Any, where: str) -> Any:
         return None
     kind = kinds[0]
     if is_dataclass(kind):
-        return _decode_dataclass(raw, kind, where)
+        return _decode_dataclass(raw, kind, where, defaults)
     if get_origin(kind) is Mapping:
         entries = _of_type(raw, dict, "an object", where)
-        return {name: decode(entry, get_args(kind)[1], f"{where}.{name}") for name, entry in entries.items()}
+        inner = get_args(kind)[1]
+        return {
+            name: decode(entry, inner, f"{where}.{name}", defaults=defaults)
+            for name, entry in entries.items()
+        }
     if get_origin(kind) is tuple:
         entries = _of_type(raw, list, "a list", where)
-        return tuple(decode(e, get_args(kind)[0], f"{where}.{number}") for number, e in enumerate(entries))
+        inner = get_args(kind)[0]
+        return tuple(
+            decode(entry, inner, f"{where}.{number}", defaults=defaults)
+            for number, entry in enumerate(entries)
+        )
     if not _fits(raw, kind):
         raise Misfit(f"{where}: expected {kind.__name__}, found {raw!r:.60}")
     return raw
 
 
-def _decode_dataclass(raw: Any, kind: type, where: str) -> Any:
+def _decode_dataclass(raw: Any, kind: type, where: str, defaults: bool) -> Any:
     entries = _of_type(raw, dict, "an object", where)
     hints = get_type_hints(kind)
     expected = {field.name for field in fields(kind)}
-    for name in sorted(expected - set(entries)):
+    optional = {
+        field.name
+        for field in fields(kind)
+        if defaults and (field.default is not MISSING or field.default_factory is not MISSING)
+    }
+    for name in sorted(expected - optional - set(entries)):
         raise Misfit(f"{where}: key {name!r} is missing")
     for name in sorted(set(entries) - expected):
         raise Misfit(f"{where}: unknown key {name!r}")
-    return kind(**{name: decode(entries[name], hints[name], f"{where}.{name}") for name in sorted(expected)})
+    return kind(
+        **{
+            name: decode(entries[name], hints[name], f"{where}.{name}", defaults=defaults)
+            for name in sorted(entries)
+        }
+    )
 
 
 def _of_type(raw: Any, kind: type, title: str, where: str) -> Any:

@@ -14,7 +14,17 @@ import pyarrow.parquet as pq
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.files import atomic_file, write_parquet
 from genoprot_datasets.tasks import TASKS
-from genoprot_evaluate.results.cells import KINDS, STATUSES, Comparison, Ensemble, Score, ScoredModel
+from genoprot_evaluate.results.cells import (
+    KINDS,
+    STATUSES,
+    Combination,
+    Comparison,
+    Dropped,
+    Ensemble,
+    Gain,
+    Score,
+    ScoredModel,
+)
 from genoprot_evaluate.results.decoding import Misfit, decode
 
 __all__ = [
@@ -29,8 +39,13 @@ __all__ = [
     "write_record",
 ]
 
-SCHEMA_VERSION = 1
-"""Version of the layout of `results.json`."""
+SCHEMA_VERSION = 2
+"""Version of the layout of `results.json`.
+
+Version 2 has more keys than version 1 and no other meaning for any of them.
+"""
+
+_READABLE = (1, 2)
 
 RECORD_NAME = "results.json"
 PREDICTIONS_NAME = "predictions.parquet"
@@ -76,6 +91,12 @@ class ResultRecord:
         By task.
     comparisons : mapping of str to tuple of Comparison
         By task: every two models that have predictions, each two once.
+    combinations : mapping of str to Combination
+        By task; tasks without members are not there.
+    gains : mapping of str to tuple of Gain
+        By task: every encoder that has predictions, with every ensemble.
+    dropped : mapping of str to Dropped
+        By task; tasks that are scored on all their examples are not there.
     schema_version : int
     """
 
@@ -87,6 +108,9 @@ class ResultRecord:
     scores: Mapping[str, Mapping[str, Score]]
     ensembles: Mapping[str, Ensemble]
     comparisons: Mapping[str, tuple[Comparison, ...]] = field(default_factory=dict)
+    combinations: Mapping[str, Combination] = field(default_factory=dict)
+    gains: Mapping[str, tuple[Gain, ...]] = field(default_factory=dict)
+    dropped: Mapping[str, Dropped] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -108,7 +132,9 @@ class ResultRecord:
 
     @classmethod
     def from_json(cls, text: str, source: str | Path = RECORD_NAME) -> ResultRecord:
-        """The inverse of `to_json`.
+        """The inverse of `to_json`; of a record of an older version too.
+
+        What an older version does not hold takes its default, and the record is one of the present version.
 
         Parameters
         ----------
@@ -127,12 +153,12 @@ class ResultRecord:
         except ValueError as error:
             raise SourceError(source, f"not valid JSON ({error})") from None
         found = raw.get("schema_version") if isinstance(raw, dict) else None
-        if found != SCHEMA_VERSION:
-            raise SourceError(
-                source, f"schema_version is {found!r}; this version of genoprot reads {SCHEMA_VERSION}"
-            )
+        if found not in _READABLE:
+            known = " and ".join(map(str, _READABLE))
+            raise SourceError(source, f"schema_version is {found!r}; this version of genoprot reads {known}")
         try:
-            record = decode(raw, cls, "record")
+            older = found < SCHEMA_VERSION
+            record = decode(raw | {"schema_version": SCHEMA_VERSION}, cls, "record", defaults=older)
             for fault in _faults(record):
                 raise Misfit(fault)
         except Misfit as misfit:
@@ -160,6 +186,10 @@ def _faults(record: ResultRecord) -> Iterator[str]:
             yield f"{where}: no {'cell for model' if name in record.models else 'such model as'} {name!r}"
         for name, score in cells.items():
             yield from (f"{where}.{name}: {fault}" for fault in _faults_of(score))
+    for task, gains in record.gains.items():
+        for name in sorted({name for gain in gains for name in (gain.encoder, gain.ensemble)}):
+            if name not in record.models:
+                yield f"record.gains.{task}: no such model as {name!r}"
     for task, pairs in record.comparisons.items():
         named = {name for pair in pairs for name in (pair.first, pair.second)}
         for name in sorted(named - set(record.models)):
@@ -171,7 +201,7 @@ def _faults_of(score: Score) -> Iterator[str]:
         yield f"status {score.status!r} is none of {STATUSES}"
     if (score.status == "OK") != (score.reason is None):
         yield f"status {score.status} with reason {score.reason!r}"
-    shares = [score.validation_accuracy, score.challenge_accuracy]
+    shares = [score.validation_accuracy, score.challenge_accuracy, score.matched_accuracy]
     shares += [entry.accuracy for entry in score.identity_bins]
     if score.accuracy is not None:
         shares += [score.accuracy.mean, *score.accuracy.samples]

@@ -97,7 +97,7 @@ def test_difference_is_paired():
     back = found.difference(0, 1)
     assert (back.value, back.low, back.high) == pytest.approx((-paired.value, -paired.high, -paired.low))
     assert back.p == paired.p
-    assert found.difference(0, 3) == (0, 0, 0, 1)
+    assert found.difference(0, 3) == (0, 0, 0, 1, 0)
 
 
 def test_two_proteins_have_no_interval():

@@ -16,6 +16,7 @@ from genoprot_evaluate.comparison import (
     compare_models,
     corrected_p_values,
     holm,
+    lifts,
     tied_models,
 )
 from genoprot_evaluate.ranking import critical_difference, friedman, rank_models
@@ -218,3 +219,38 @@ def test_one_task_has_ranks_and_no_test():
     ranking = rank_models(ranked_record({"pfam": {"a": 0.5, "b": 0.6}}))
     assert (dict(ranking.ranks), ranking.critical_difference, ranking.p) == ({"b": 1.0, "a": 2.0}, None, None)
     assert rank_models(ranked_record({"pfam": {"a": None}})).ranks == {}
+
+
+def test_lift_is_over_the_best_baseline_in_standard_errors(compared):
+    for task in ("ppi", "melanoma"):
+        found = lifts(compared, task)
+        assert set(found) == {"good", "near", "poor"}
+        for name, lift in found.items():
+            pair = next(
+                p for p in compared.comparisons[task] if {p.first, p.second} == {name, "baseline:rule"}
+            )
+            means = [compared.scores[task][model].accuracy.mean for model in (name, "baseline:rule")]
+            assert lift.baseline == "baseline:rule"
+            assert lift.difference == pytest.approx(means[0] - means[1])
+            assert lift.errors == pytest.approx(lift.difference / pair.error)
+            # An interval of 95% is about two standard errors to either side.
+            assert pair.high - pair.low == pytest.approx(4 * pair.error, rel=0.12)
+    assert lifts(compared, "ppi")["poor"].errors < -3
+    assert abs(lifts(compared, "ppi")["good"].errors) < 3
+
+
+def test_lift_takes_the_best_of_several_baselines_and_nothing_where_there_is_none():
+    scores = {
+        name: Score("OK", accuracy=summarise([mean])) for name, mean in (("a", 0.7), ("baseline:x", 0.6))
+    }
+    scores |= {"baseline:w": Score("OK", accuracy=summarise([0.65])), "baseline:v": Score("N/A", "no")}
+    pairs = [
+        Comparison("a", "baseline:w", 0.05, 0.0, 0.1, 0.05, 0.025),
+        Comparison("a", "baseline:x", 0.1, 0.0, 0.2, 0.05, None),
+        Comparison("baseline:w", "baseline:x", 0.05, 0.0, 0.1, 0.05, 0.0),
+    ]
+    record = empty_record({"ppi": scores}, {"ppi": tuple(pairs)})
+    found = lifts(record, "ppi")
+    assert (found["a"].baseline, found["a"].errors) == ("baseline:w", pytest.approx(2.0))
+    assert set(found) == {"a"}
+    assert lifts(empty_record({"ppi": {"a": scores["a"]}}), "ppi") == {}

@@ -17,6 +17,7 @@ from genoprot_datasets.published import MANIFEST_NAME, PublishedDataset, split_p
 from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate.baselines import BASELINES, RULES
 from genoprot_evaluate.cli import main
+from genoprot_evaluate.combinations import COMBINATIONS
 from genoprot_evaluate.ensembles import ENSEMBLES, PAPER_MEMBERS
 from genoprot_evaluate.evaluation import evaluate
 from genoprot_evaluate.evaluation.cells import IDENTITY_EDGES
@@ -71,7 +72,7 @@ def changed_copy(dataset: Path, folder: Path, *, task: str | None = None, labels
 def test_every_cell_is_there_with_ten_samples(run):
     record, _ = run
     assert record.tasks == ("ppi", "melanoma", "disease")
-    names = {"alpha", "beta", *ENSEMBLES, *BASELINES}
+    names = {"alpha", "beta", *ENSEMBLES, *COMBINATIONS, *BASELINES}
     assert set(record.models) == names
     for task in record.tasks:
         assert set(record.scores[task]) == names
@@ -85,10 +86,10 @@ def test_every_cell_is_there_with_ten_samples(run):
             arity = TASKS[task].arity
             assert (score.train_examples, score.eval_examples) == ((24, 100) if arity == 1 else (120, 200))
             assert (score.challenge_accuracy is None) == (arity == 1)
-            unmeasured = name in {*ENSEMBLES, "baseline:alignment-transfer"}
+            unmeasured = name in {*ENSEMBLES, *COMBINATIONS, "baseline:alignment-transfer"}
             assert (score.validation_accuracy is None) == unmeasured
             assert score.interval.low <= score.accuracy.mean <= score.interval.high
-            assert (score.epochs is None) == (name in {*ENSEMBLES, *RULES})
+            assert (score.epochs is None) == (name in {*ENSEMBLES, *COMBINATIONS, *RULES})
 
 
 def test_record_tells_what_was_scored_and_how(run, tiny_dataset):
@@ -137,7 +138,7 @@ def test_scores_follow_from_the_predictions(run, tiny_dataset):
             hard = truth["challenge"].to_numpy()
             assert score.challenge_accuracy == right[hard].mean()
             assert score.challenge_examples == hard.sum()
-        if not model.startswith("ensemble:"):
+        if not model.startswith(("ensemble:", "combination:")):
             assert (found["predicted"] == (found["probability"] > 0.5)).all()
     scored = {(task, m) for task in record.tasks for m, s in record.scores[task].items() if s.status == "OK"}
     assert set(predictions.groupby(["task", "model"]).groups) == scored
@@ -258,7 +259,7 @@ def test_failed_cells_are_results_and_the_run_goes_on(tiny_dataset, two, tmp_pat
     dataset = changed_copy(tiny_dataset, tmp_path / "copy", task="ppi", labels=np.ones_like)
     record = evaluate(two, dataset, ["ppi", "disease"], head=FAST)
     for name, cell in record.scores["ppi"].items():
-        if name.startswith("ensemble:"):
+        if name.startswith(("ensemble:", "combination:")):
             assert (cell.status, cell.reason) == ("N/A", "no member has predictions")
         else:
             assert cell.status == "ERROR"

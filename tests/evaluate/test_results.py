@@ -13,8 +13,11 @@ from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_evaluate.heads import HeadConfig
 from genoprot_evaluate.results import (
     PREDICTIONS,
+    Combination,
     Comparison,
+    Dropped,
     Ensemble,
+    Gain,
     IdentityBin,
     Interval,
     ResultRecord,
@@ -36,6 +39,8 @@ def make_record(**changes) -> ResultRecord:
         identity_bins=(IdentityBin(0.0, 0.5, 20, 0.4), IdentityBin(0.5, 1.0, 0, None)),
         interval=Interval(0.3, 0.5, 0.95, 2000),
         note="validated otherwise",
+        matched_accuracy=0.6,
+        matched_examples=30,
     )
     facts = {
         "dataset": {"name": "tiny", "fingerprint": "0" * 64, "genes": 40, "folds": {"train": 26, "eval": 14}},
@@ -55,7 +60,10 @@ def make_record(**changes) -> ResultRecord:
             "ppi": Ensemble(("zeta",), {"zeta": 1.0}, {"alpha": "it broke"}),
             "pfam": Ensemble((), {}, {"zeta": "no data", "alpha": "no data"}),
         },
-        "comparisons": {"ppi": (Comparison("ensemble:soft", "zeta", 0.0, -0.1, 0.1, 1.0),)},
+        "comparisons": {"ppi": (Comparison("ensemble:soft", "zeta", 0.0, -0.1, 0.1, 1.0, 0.05),)},
+        "combinations": {"ppi": Combination(("zeta",), 4, {"zeta": 2}, {"zeta": 0.5}, -0.1, {"zeta": 1.5})},
+        "gains": {"ppi": (Gain("zeta", "ensemble:soft", 0.7, 0.6, 0.05, 0.15, 0.01),)},
+        "dropped": {"ppi": Dropped({"zeta": ("P00009",)}, 3, 2)},
     }
     return ResultRecord(**facts | changes)
 
@@ -89,7 +97,7 @@ def test_floats_are_written_to_the_last_digit_and_keys_sorted():
     assert "0.30000000000000004" in text
     raw = json.loads(text)
     assert list(raw) == sorted(raw)
-    assert raw["schema_version"] == 1
+    assert raw["schema_version"] == 2
     assert raw["scores"]["ppi"]["zeta"]["accuracy"]["samples"] == [0.1 + 0.2, 0.5]
     assert make_record().to_dict() == raw
 
@@ -129,6 +137,7 @@ def _without(raw: dict, *path: str) -> dict:
             ("scores", "ppi", "zeta", "accuracy", "std"),
             "record.scores.ppi.zeta.accuracy: key 'std' is missing",
         ),
+        (("gains",), "record: key 'gains' is missing"),
         (("ensembles", "ppi", "weights"), "record.ensembles.ppi: key 'weights' is missing"),
     ],
 )
@@ -150,13 +159,14 @@ def _changed(change) -> str:
     [
         ("{", "not valid JSON"),
         ("[]", "schema_version is None"),
-        (_changed(lambda raw: raw.update(schema_version=2)), "schema_version is 2; this version of genoprot"),
+        (_changed(lambda raw: raw.update(schema_version=3)), "schema_version is 3; .* reads 1 and 2"),
         (_changed(lambda raw: raw.update(extra=1)), "record: unknown key 'extra'"),
         (_changed(lambda raw: raw.update(scores=[])), "scores: expected an object, found list"),
         (_changed(lambda raw: raw["scores"].update(ppi=1)), "scores.ppi: expected an object, found int"),
         (_changed(lambda raw: raw["scores"]["ppi"]["zeta"].update(status="FINE")), "status 'FINE'"),
         (_changed(lambda raw: raw["models"]["zeta"].update(kind="oracle")), "kind 'oracle'"),
         (_changed(lambda raw: raw["comparisons"]["ppi"][0].update(second="x")), "no such model as 'x'"),
+        (_changed(lambda raw: raw["gains"]["ppi"][0].update(encoder="x")), "gains.ppi: no such model as 'x'"),
         (
             _changed(lambda raw: raw["comparisons"]["ppi"][0].update(p="0")),
             "ppi.0.p: expected float, found '0'",

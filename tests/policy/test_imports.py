@@ -32,8 +32,9 @@ FLOORS = {
         {"build_command"},
     ),
     "genoprot_evaluate": (
-        {"batching", "chunking", "pooling", "ensembles", "statistics", "results", "metric", "bootstrap"},
-        {"encoders", "store", "heads", "ranking", "comparison", "tables"},
+        {"batching", "chunking", "pooling", "ensembles", "statistics", "results", "metric", "bootstrap"}
+        | {"combinations"},
+        {"encoders", "store", "heads", "ranking", "comparison", "gains", "tables"},
         {"embed", "baselines"},
         {"evaluation", "report", "conformance", "model_cards"},
         {"demo", "leaderboard"},
