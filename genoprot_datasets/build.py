@@ -14,8 +14,9 @@ from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.examples import TaskExamples, add_identities, draw_examples
 from genoprot_datasets.files import atomic_folder
 from genoprot_datasets.gene_matching import build_records
-from genoprot_datasets.labels import LABELLERS, LabelInputs, LabelOptions
+from genoprot_datasets.labels import LABELLERS, LabelInputs
 from genoprot_datasets.manifest import describe_lacking, describe_records, describe_sources
+from genoprot_datasets.options import LabelOptions
 from genoprot_datasets.partition import partition
 from genoprot_datasets.publication import write_examples, write_fates, write_papers, write_sequences
 from genoprot_datasets.published import MANIFEST_NAME
@@ -23,7 +24,14 @@ from genoprot_datasets.reading import read_record_sources
 from genoprot_datasets.records import DROP_REASONS, RecordSet
 from genoprot_datasets.sampling import TooFewExamples
 from genoprot_datasets.schema import FOLDS
-from genoprot_datasets.sources import Species, detect_species, locate, sources_of, unavailable_tasks
+from genoprot_datasets.sources import (
+    Species,
+    alternatives_of,
+    detect_species,
+    locate,
+    sources_of,
+    unavailable_tasks,
+)
 from genoprot_datasets.stages import StageLog
 from genoprot_datasets.tasks import TASKS, get_task
 
@@ -100,8 +108,8 @@ def build(
     options = options or LabelOptions()
     log = StageLog(show_progress)
     chosen = species or detect_species(sources)
-    paths = locate(sources, chosen, wanted)
-    specs = {spec.key: spec for spec in sources_of(chosen)}
+    paths = locate(sources, chosen, wanted, options.alternatives)
+    specs = {spec.key: spec for spec in (*sources_of(chosen), *alternatives_of(chosen))}
     lacking = unavailable_tasks(chosen, paths)
     site_recogniser = load_recogniser(recogniser)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genoprot_datasets.build import build
-from genoprot_datasets.labels import LabelOptions
+from genoprot_datasets.options import add_label_arguments, label_options
 from genoprot_datasets.sources import SPECIES
 from genoprot_datasets.sources.go import EVIDENCE
 from genoprot_datasets.tasks import TASKS
@@ -42,9 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="drop genes whose RefSeq protein differs from the UniProt sequence (default: keep and count)",
     )
-    parser.add_argument(
-        "--min-string-score", type=int, default=0, metavar="N", help="0 to 1000; default: every reported pair"
-    )
+    add_label_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -59,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         recogniser=args.recogniser,
         evidence=args.evidence,
         keep_differing=not args.drop_differing,
-        options=LabelOptions(min_string_score=args.min_string_score),
+        options=label_options(args),
         show_progress=True,
     )
     print(summary(manifest))

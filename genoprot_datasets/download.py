@@ -16,7 +16,7 @@ from pathlib import Path
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.files import sha256_of
 from genoprot_datasets.progress import TransferProgress
-from genoprot_datasets.sources import SPECIES, SourceSpec, files_of, sources_of
+from genoprot_datasets.sources import SPECIES, SourceSpec, Species, alternatives_of, files_of, sources_of
 from genoprot_datasets.sources.checksums import Checksum, ChecksumList, read_checksums
 from genoprot_datasets.sources.lock import LOCK_NAME, LockEntry, SourceLock
 from genoprot_datasets.sources.text import open_binary, open_text
@@ -295,9 +295,11 @@ def _version_in(path: Path, tag: str) -> str | None:
     return None
 
 
-def _selected(specs: Sequence[SourceSpec], only: Collection[str] | None) -> list[SourceSpec]:
+def _selected(species: Species, only: Collection[str] | None) -> list[SourceSpec]:
+    """Sources that are wanted: without names, every one that no option is needed for."""
     if only is None:
-        return list(specs)
+        return list(sources_of(species))
+    specs = [*sources_of(species), *alternatives_of(species)]
     keys = [spec.key for spec in specs]
     if unknown := [key for key in only if key not in keys]:
         raise GenoProtError(f"no source {', '.join(map(repr, unknown))}; the sources are {', '.join(keys)}")
@@ -320,7 +322,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run `genoprot download`."""
-    specs = _selected(sources_of(SPECIES[args.species]), args.only)
+    specs = _selected(SPECIES[args.species], args.only)
     report = download(specs, args.out, jobs=args.jobs, update=args.update, show_progress=True)
     for line in report.by_hand.values():
         print(line, file=sys.stderr)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,12 +13,12 @@ from scipy import sparse
 
 from genoprot_datasets.anatomy import Recogniser
 from genoprot_datasets.errors import SourceError
+from genoprot_datasets.files import sha256_of
+from genoprot_datasets.options import LabelOptions
 from genoprot_datasets.records import Record
 from genoprot_datasets.relations import (
-    STRONG_EFFECT,
     Dependency,
     FunctionSimilarity,
-    Go2VecConfig,
     Interactions,
     PairRelation,
     SharedAttribute,
@@ -26,43 +26,18 @@ from genoprot_datasets.relations import (
     train_term_vectors,
 )
 from genoprot_datasets.sources.depmap import read_gene_effects
-from genoprot_datasets.sources.go import read_ontology
-from genoprot_datasets.sources.ligands import DTI_CLASSES, read_ligands
+from genoprot_datasets.sources.go import Ontology, read_ontology
+from genoprot_datasets.sources.ligands import read_ligands
 from genoprot_datasets.sources.reactome import read_pathways
 from genoprot_datasets.sources.species import Species
 from genoprot_datasets.sources.stringdb import ACCESSION_SOURCES, read_aliases, read_links
 from genoprot_datasets.sources.uniprot import UniProtEntry
+from genoprot_datasets.sources.vectors import read_term_vectors
 from genoprot_datasets.taxa import string_taxon_of
 
-__all__ = ["LABELLERS", "LabelInputs", "LabelOptions", "TaskLabels"]
+__all__ = ["LABELLERS", "LabelInputs", "TaskLabels"]
 
 _GRAPH_RELATIONS = ("is_a", "part_of")
-
-
-@dataclass(frozen=True)
-class LabelOptions:
-    """Choices that the sources leave open; the manifest records them.
-
-    Attributes
-    ----------
-    min_string_score : int
-        Lowest combined STRING score of an interaction; 0 counts every reported one.
-    dti_classes : tuple of str
-        Classes of compound-target pairs that count as ligands of a protein.
-    melanoma_lineage, melanoma_disease : str
-        DepMap lines over which the gene effect is averaged.
-    go2vec : Go2VecConfig
-    """
-
-    min_string_score: int = 0
-    dti_classes: tuple[str, ...] = tuple(name for name in DTI_CLASSES if name != "NDT")
-    melanoma_lineage: str = "Skin"
-    melanoma_disease: str = "Melanoma"
-    go2vec: Go2VecConfig = field(default_factory=Go2VecConfig)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The options as JSON types."""
-        return asdict(self) | {"dti_classes": list(self.dti_classes)}
 
 
 @dataclass(frozen=True)
@@ -107,7 +82,18 @@ def _pfam(inputs: LabelInputs) -> TaskLabels:
 
 
 def _subcellular(inputs: LabelInputs) -> TaskLabels:
-    return _shared([inputs.entries[record.accession].locations for record in inputs.records], "locations")
+    options = inputs.options
+    left_out = {name.casefold() for name in options.locations_left_out}
+    locations = []
+    for record in inputs.records:
+        entry = inputs.entries[record.accession]
+        names = set(entry.locations)
+        if options.location_level == "compartment":
+            names = {name.partition(",")[0] for name in names}
+        if options.location_topology:
+            names |= entry.topologies
+        locations.append({name for name in names if name.casefold() not in left_out})
+    return _shared(locations, "locations")
 
 
 def _anatomical(inputs: LabelInputs) -> TaskLabels:
@@ -118,11 +104,16 @@ def _anatomical(inputs: LabelInputs) -> TaskLabels:
 
 
 def _disease(inputs: LabelInputs) -> TaskLabels:
-    return _shared([inputs.entries[record.accession].diseases for record in inputs.records], "phenotypes")
+    kinds = inputs.options.mim_types
+    diseases = [
+        {number for number, kind in inputs.entries[record.accession].mim if kind in kinds}
+        for record in inputs.records
+    ]
+    return _shared(diseases, "phenotypes")
 
 
 def _pathway(inputs: LabelInputs) -> TaskLabels:
-    pathways = read_pathways(inputs.paths["pathways"], inputs.species.title)
+    pathways = read_pathways(_path(inputs, "pathways"), inputs.species.title)
     return _shared([pathways.get(record.accession, frozenset()) for record in inputs.records], "pathways")
 
 
@@ -140,11 +131,22 @@ def _melanoma(inputs: LabelInputs) -> TaskLabels:
         inputs.paths["models"],
         lineage=options.melanoma_lineage,
         disease=options.melanoma_disease,
+        subtype=options.melanoma_subtype,
     )
-    values = np.array([effects.get(record.gene_id, np.nan) for record in inputs.records])
-    labels = strong_dependency(values)
-    facts = {"records_annotated": int(labels.annotated.sum()), "effect_threshold": STRONG_EFFECT}
+    values = np.array([effects.means.get(record.gene_id, np.nan) for record in inputs.records])
+    labels = strong_dependency(values, options.melanoma_threshold)
+    facts = {
+        "records_annotated": int(labels.annotated.sum()),
+        "effect": "mean over the cell lines that have a value",
+        "effect_threshold": options.melanoma_threshold,
+        "cell_lines": effects.lines,
+    }
     return TaskLabels(labels, facts)
+
+
+def _path(inputs: LabelInputs, key: str) -> Path:
+    """File of a source, or of the one that the options ask for instead."""
+    return inputs.paths[inputs.options.alternatives.get(key, key)]
 
 
 def _incidence(cells: np.ndarray, shape: tuple[int, int]) -> sparse.csr_array:
@@ -152,8 +154,10 @@ def _incidence(cells: np.ndarray, shape: tuple[int, int]) -> sparse.csr_array:
 
 
 def _ppi(inputs: LabelInputs) -> TaskLabels:
-    links = read_links(inputs.paths["links"], inputs.options.min_string_score)
-    taxon = string_taxon_of(inputs.paths["links"], links.ids, inputs.species)
+    options = inputs.options
+    path = _path(inputs, "links")
+    links = read_links(path, options.min_string_score, options.string_channel)
+    taxon = string_taxon_of(path, links.ids, inputs.species)
     alias_sources = inputs.species.string_strains.get(taxon, ACCESSION_SOURCES)
     aliases = read_aliases(inputs.paths["aliases"], alias_sources)
     string_taxon_of(inputs.paths["aliases"], aliases, inputs.species)
@@ -193,21 +197,41 @@ def _function(inputs: LabelInputs) -> TaskLabels:
         accession: sorted({ontology.resolve(term) or term for term in terms})
         for accession, terms in annotations.items()
     }
-    edges = [(child, parent) for child, parent, relation in ontology.edges if relation in _GRAPH_RELATIONS]
-    if not edges:
-        raise SourceError(inputs.paths["ontology"], "no is_a or part_of edge in it")
-    terms, vectors = train_term_vectors(edges, resolved, inputs.options.go2vec, inputs.seed)
+    terms, vectors, origin = _term_vectors(inputs, ontology, resolved)
     position = {term: index for index, term in enumerate(terms)}
     relation = FunctionSimilarity(
-        vectors, [[position[term] for term in resolved[record.accession]] for record in inputs.records]
+        vectors,
+        [
+            [position[term] for term in resolved[record.accession] if term in position]
+            for record in inputs.records
+        ],
     )
     used = set().union(*resolved.values())
     facts = {
         "distinct_terms": len(used),
         "terms_not_in_ontology": len(used - ontology.terms.keys()),
+        "terms_without_vector": len(used - position.keys()),
+        "vectors": origin,
         "records_annotated": int(relation.annotated.sum()),
     }
     return TaskLabels(relation, facts)
+
+
+def _term_vectors(
+    inputs: LabelInputs, ontology: Ontology, annotations: Mapping[str, Collection[str]]
+) -> tuple[list[str], np.ndarray, dict[str, Any]]:
+    """Terms, their vectors, and where these are from."""
+    path = inputs.options.go_vectors
+    if path is not None:
+        terms, vectors = read_term_vectors(path)
+        if set(terms).isdisjoint(set().union(*annotations.values())):
+            raise SourceError(path, "no vector of any term that annotates a record")
+        return terms, vectors, {"file": path.name, "sha256": sha256_of(path), "dimension": vectors.shape[1]}
+    edges = [(child, parent) for child, parent, relation in ontology.edges if relation in _GRAPH_RELATIONS]
+    if not edges:
+        raise SourceError(inputs.paths["ontology"], "no is_a or part_of edge in it")
+    terms, vectors = train_term_vectors(edges, annotations, inputs.options.go2vec, inputs.seed)
+    return terms, vectors, {"trained_on": list(_GRAPH_RELATIONS), "dimension": vectors.shape[1]}
 
 
 LABELLERS: Mapping[str, Callable[[LabelInputs], TaskLabels]] = MappingProxyType(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy import sparse
@@ -35,6 +35,11 @@ class Go2VecConfig:
         node2vec's return and in-out parameters, positive; with both 1 the walks are uniform.
     epochs : int
         Passes over the walks.
+
+    Raises
+    ------
+    GenoProtError
+        If a setting is not positive.
     """
 
     dimension: int = 100
@@ -44,6 +49,11 @@ class Go2VecConfig:
     p: float = 1.0
     q: float = 1.0
     epochs: int = 1
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not value > 0:
+                raise GenoProtError(f"GO2Vec: {name} is {value}, expected more than 0")
 
 
 def train_term_vectors(

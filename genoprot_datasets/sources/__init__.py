@@ -1,6 +1,7 @@
 """Raw sources: where each comes from, under which licence, and how it is read."""
 
 from genoprot_datasets.sources.catalogue import (
+    alternatives_of,
     detect_species,
     files_of,
     locate,
@@ -17,13 +18,14 @@ from genoprot_datasets.sources.reactome import read_pathways
 from genoprot_datasets.sources.species import SPECIES, Species
 from genoprot_datasets.sources.stringdb import read_aliases, read_links
 from genoprot_datasets.sources.uniprot import read_entries, read_id_mapping
-from genoprot_datasets.sources.vectors import read_protein_vectors
+from genoprot_datasets.sources.vectors import read_protein_vectors, read_term_vectors
 
 __all__ = [
     "RECORDS",
     "SPECIES",
     "SourceSpec",
     "Species",
+    "alternatives_of",
     "detect_species",
     "files_of",
     "iter_fasta",
@@ -39,6 +41,7 @@ __all__ = [
     "read_ontology",
     "read_pathways",
     "read_protein_vectors",
+    "read_term_vectors",
     "sources_of",
     "unavailable_tasks",
 ]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from genoprot_datasets.errors import GenoProtError
-from genoprot_datasets.sources.listing import EXCEPTIONS, LISTING, RECORDS, SourceSpec
+from genoprot_datasets.sources.listing import ALTERNATIVES, EXCEPTIONS, LISTING, RECORDS, SourceSpec
 from genoprot_datasets.sources.species import SPECIES, Species
 from genoprot_datasets.tasks import TASKS
 
-__all__ = ["detect_species", "files_of", "locate", "sources_of", "unavailable_tasks"]
+__all__ = ["alternatives_of", "detect_species", "files_of", "locate", "sources_of", "unavailable_tasks"]
 
 
 def sources_of(species: Species) -> tuple[SourceSpec, ...]:
@@ -35,6 +36,17 @@ def sources_of(species: Species) -> tuple[SourceSpec, ...]:
     ['links', 'aliases']
     """
     return tuple(_filled(spec, species) for spec in LISTING if spec.key not in species.absent)
+
+
+def alternatives_of(species: Species) -> tuple[SourceSpec, ...]:
+    """Sources that options of the build ask for in the place of others; as `sources_of`.
+
+    Examples
+    --------
+    >>> [(spec.key, spec.instead_of) for spec in alternatives_of(SPECIES["ecoli"])]
+    [('links_detailed', 'links')]
+    """
+    return tuple(_filled(spec, species) for spec in ALTERNATIVES if spec.instead_of not in species.absent)
 
 
 def _filled(spec: SourceSpec, species: Species) -> SourceSpec:
@@ -68,7 +80,12 @@ def _filled(spec: SourceSpec, species: Species) -> SourceSpec:
     return replace(spec, patterns=patterns, **texts)
 
 
-def locate(folder: str | Path, species: Species, tasks: Collection[str] | None = None) -> dict[str, Path]:
+def locate(
+    folder: str | Path,
+    species: Species,
+    tasks: Collection[str] | None = None,
+    instead: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Path]:
     """Find the source files of a species in a folder.
 
     Parameters
@@ -78,6 +95,9 @@ def locate(folder: str | Path, species: Species, tasks: Collection[str] | None =
     tasks : collection of str, optional
         Tasks whose sources must be there; all tasks when left out. Other sources are found too where
         they are there.
+    instead : mapping of str to str
+        Sources to look for in the place of others: `SourceSpec.key` of the alternative by that of the
+        usual one.
 
     Returns
     -------
@@ -101,7 +121,9 @@ def locate(folder: str | Path, species: Species, tasks: Collection[str] | None =
     required = {RECORDS, *(TASKS if tasks is None else tasks)}
     found: dict[str, Path] = {}
     faults: list[str] = []
-    for spec in sources_of(species):
+    alternatives = {spec.key: spec for spec in alternatives_of(species)}
+    for usual in sources_of(species):
+        spec = alternatives.get(instead.get(usual.key, ""), usual)
         matches = files_of(spec, folder)
         if len(matches) == 1 and matches[0].is_file():
             found[spec.key] = matches[0]
@@ -110,7 +132,7 @@ def locate(folder: str | Path, species: Species, tasks: Collection[str] | None =
             faults.append(f"{spec.title}: expected one file, found {names}")
         elif matches:
             faults.append(f"{spec.title}: {matches[0].name} is not a file")
-        elif required.intersection(spec.required_for) and spec.key not in species.optional:
+        elif required.intersection(usual.required_for) and usual.key not in species.optional:
             origin = spec.url or f"`genoprot synthesize` writes it with the others of {species.title}"
             faults.append(f"{spec.title}: no {' or '.join(spec.globs)} ({origin})")
     if faults:

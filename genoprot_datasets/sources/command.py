@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from genoprot_datasets.errors import GenoProtError
-from genoprot_datasets.sources.catalogue import files_of, sources_of, unavailable_tasks
+from genoprot_datasets.sources.catalogue import alternatives_of, files_of, sources_of, unavailable_tasks
 from genoprot_datasets.sources.listing import RECORDS, SourceSpec
 from genoprot_datasets.sources.species import SPECIES, Species
 
@@ -49,7 +49,8 @@ def sources_table(species: Species, folder: str | Path | None = None) -> str:
     """
     if folder is not None and not Path(folder).is_dir():
         raise GenoProtError(f"{folder}: no such folder")
-    rows = [_row(spec, Path(folder) if folder is not None else None) for spec in sources_of(species)]
+    specs = [*sources_of(species), *alternatives_of(species)]
+    rows = [_row(spec, Path(folder) if folder is not None else None) for spec in specs]
     widths = [max(map(len, column)) for column in zip(_HEADER, *rows)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in [_HEADER, *rows]]
     lines += [f"without {key}: {instead}" for key, instead in species.optional.items()]
@@ -67,6 +68,10 @@ def _row(spec: SourceSpec, folder: Path | None) -> Sequence[str]:
     else:
         size = f"about {spec.megabytes:,.0f} MB" if spec.megabytes else ""
     name = here[0].name if here else spec.file_name
-    needed = ", ".join("everything" if task == RECORDS else task for task in spec.required_for)
+    needed = (
+        f"option, instead of {spec.instead_of}"
+        if spec.instead_of
+        else ", ".join("everything" if task == RECORDS else task for task in spec.required_for)
+    )
     address = f"by hand: {spec.url}" if spec.by_hand else spec.url
     return (spec.key, name, spec.version, spec.licence, size, needed, address)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +13,35 @@ import numpy as np
 from genoprot_datasets.errors import SourceError
 from genoprot_datasets.sources.tables import columns_of, iter_rows
 
-__all__ = ["read_gene_effects"]
+__all__ = ["GeneEffects", "read_gene_effects"]
 
 _GENE_COLUMN = re.compile(r".+ \((\w+)\)")
 
 
+@dataclass(frozen=True)
+class GeneEffects:
+    """Mean gene effects over some cell lines.
+
+    Attributes
+    ----------
+    means : dict of str to float
+        Mean effect by Entrez gene id. A gene without a value in any of the lines is not in it.
+    lines : int
+        Cell lines that have effects.
+    """
+
+    means: dict[str, float]
+    lines: int
+
+
 def read_gene_effects(
-    effects: str | Path, models: str | Path, *, lineage: str = "Skin", disease: str = "Melanoma"
-) -> dict[str, float]:
+    effects: str | Path,
+    models: str | Path,
+    *,
+    lineage: str = "Skin",
+    disease: str = "Melanoma",
+    subtype: str | None = None,
+) -> GeneEffects:
     """Mean gene effect over the cell lines of a disease; empty cells are left out of the mean.
 
     Parameters
@@ -29,18 +52,22 @@ def read_gene_effects(
         ``Model.csv``, with ``ModelID``, ``OncotreeLineage`` and ``OncotreePrimaryDisease``.
     lineage, disease : str
         Exact values of the last two columns.
+    subtype : str, optional
+        Exact value of ``OncotreeSubtype``; any will do when left out.
 
     Returns
     -------
-    dict of str to float
-        Mean effect by Entrez gene id. A gene without a value in any of the lines is not in it.
+    GeneEffects
 
     Raises
     ------
     SourceError
         If a file is malformed, or no line of the disease has effects.
     """
-    wanted = _models_of(models, lineage, disease)
+    kind = {"OncotreeLineage": lineage, "OncotreePrimaryDisease": disease}
+    if subtype is not None:
+        kind["OncotreeSubtype"] = subtype
+    wanted = _models_of(models, kind)
     rows = iter_rows(effects, ",", quoted=True)
     line, header = next(rows, (1, []))
     genes = _gene_ids(effects, header, line)
@@ -61,26 +88,26 @@ def read_gene_effects(
         sums[present] += values[present]
         counts += present
     if not seen & wanted:
-        raise SourceError(effects, f"no row of a model with {lineage}, {disease} in {Path(models).name}")
-    return {
+        sought = ", ".join(kind.values())
+        raise SourceError(effects, f"no row of a model with {sought} in {Path(models).name}")
+    means = {
         gene: float(total / count)
         for gene, total, count in zip(genes, sums, counts, strict=True)
         if gene is not None and count
     }
+    return GeneEffects(means, len(seen & wanted))
 
 
-def _models_of(path: str | Path, lineage: str, disease: str) -> set[str]:
+def _models_of(path: str | Path, kind: Mapping[str, str]) -> set[str]:
+    """Models whose columns have these values."""
     rows = iter_rows(path, ",", quoted=True)
     line, header = next(rows, (1, []))
-    names = ("ModelID", "OncotreeLineage", "OncotreePrimaryDisease")
-    model, lineage_column, disease_column = columns_of(path, header, names, line=line)
-    found = {
-        fields[model]
-        for _, fields in rows
-        if fields[lineage_column] == lineage and fields[disease_column] == disease
-    }
+    model, *columns = columns_of(path, header, ("ModelID", *kind), line=line)
+    values = list(kind.values())
+    found = {fields[model] for _, fields in rows if [fields[column] for column in columns] == values}
     if not found:
-        raise SourceError(path, f"no model of OncotreeLineage {lineage}, OncotreePrimaryDisease {disease}")
+        sought = ", ".join(f"{name} {value}" for name, value in kind.items())
+        raise SourceError(path, f"no model of {sought}")
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-__all__ = ["EXCEPTIONS", "LISTING", "RECORDS", "SourceSpec"]
+__all__ = ["ALTERNATIVES", "EXCEPTIONS", "LISTING", "RECORDS", "SourceSpec"]
 
 RECORDS = "records"
 """What a source is required for when nothing can be built without it."""
@@ -38,6 +38,8 @@ class SourceSpec:
         What begins the line of the file that names its version; empty where no line does.
     megabytes : float
         About the size of the official file; 0 where it is not known.
+    instead_of : str
+        Key of the source that this one stands in for when an option asks for it.
 
     Notes
     -----
@@ -57,6 +59,7 @@ class SourceSpec:
     by_hand: bool = False
     version_tag: str = ""
     megabytes: float = 0
+    instead_of: str = ""
 
     @property
     def globs(self) -> tuple[str, ...]:
@@ -94,6 +97,7 @@ _CITE_REFSEQ = "O'Leary et al., Nucleic Acids Research 2016, doi:10.1093/nar/gkv
 _CITE_UNIPROT = "The UniProt Consortium, Nucleic Acids Research 2025, doi:10.1093/nar/gkae1010"
 _CITE_GO = "Gene Ontology Consortium, Genetics 2023, doi:10.1093/genetics/iyad031"
 _CITE_STRING = "Szklarczyk et al., Nucleic Acids Research 2023, doi:10.1093/nar/gkac1000"
+_CITE_REACTOME = "Milacic et al., Nucleic Acids Research 2024, doi:10.1093/nar/gkad1025"
 _CITE_DEPMAP = "Tsherniak et al., Cell 2017, doi:10.1016/j.cell.2017.06.010"
 
 
@@ -199,7 +203,7 @@ LISTING = (
         "current release",
         "CC0 1.0",
         "https://reactome.org/download/current/UniProt2Reactome.txt",
-        "Milacic et al., Nucleic Acids Research 2024, doi:10.1093/nar/gkad1025",
+        _CITE_REACTOME,
         ("pathway",),
     ),
     SourceSpec(
@@ -251,6 +255,32 @@ LISTING = (
     ),
 )
 """Sources of the benchmark, in the order in which they are shown."""
+
+ALTERNATIVES = (
+    SourceSpec(
+        "links_detailed",
+        "STRING interactions with the scores of each channel",
+        ("{string_taxon}.protein.links.detailed.v*.txt",),
+        "12.0",
+        "CC BY 4.0",
+        _STRING + "protein.links.detailed.v12.0/{string_taxon}.protein.links.detailed.v12.0.txt.gz",
+        _CITE_STRING,
+        (),
+        instead_of="links",
+    ),
+    SourceSpec(
+        "pathways_all_levels",
+        "Reactome pathways of all levels",
+        ("UniProt2Reactome_All_Levels.txt",),
+        "current release",
+        "CC0 1.0",
+        "https://reactome.org/download/current/UniProt2Reactome_All_Levels.txt",
+        _CITE_REACTOME,
+        (),
+        instead_of="pathways",
+    ),
+)
+"""Sources that options of the build ask for in the place of those of `LISTING`."""
 
 EXCEPTIONS: Mapping[tuple[str, str], Mapping[str, str | float]] = MappingProxyType(
     {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -17,12 +17,23 @@ from genoprot_datasets.errors import SourceError
 from genoprot_datasets.sources.tables import columns_of, iter_rows
 from genoprot_datasets.sources.text import open_binary
 
-__all__ = ["ACCESSION_SOURCES", "Links", "read_aliases", "read_links"]
+__all__ = ["ACCESSION_SOURCES", "CHANNELS", "Links", "read_aliases", "read_links"]
 
 _BLOCK_BYTES = 1 << 22
-_COLUMNS = ("protein1", "protein2", "combined_score")
+_PROTEINS = ("protein1", "protein2")
 _HIGHEST_SCORE = 1000
 _FIRST_ROW = 2
+
+CHANNELS = (
+    "neighborhood",
+    "fusion",
+    "cooccurence",
+    "coexpression",
+    "experimental",
+    "database",
+    "textmining",
+)
+"""Kinds of evidence that ``protein.links.detailed`` scores one by one, by the names of its columns."""
 
 ACCESSION_SOURCES = frozenset({"UniProt_AC", "Ensembl_UniProt_AC", "Ensembl_UniProt"})
 """Sources of aliases that are UniProt accessions."""
@@ -41,7 +52,8 @@ class Links:
     pairs : ndarray, shape=(n, 2), dtype=int32
         Positions in `ids`, the smaller first; sorted, each pair once.
     scores : ndarray, shape=(n,), dtype=int16
-        Combined score, 0 to 1000; the highest where the file has a pair more than once.
+        Combined score, or that of the channel, 0 to 1000; the highest where the file has a pair
+        more than once.
     """
 
     ids: tuple[str, ...]
@@ -49,7 +61,7 @@ class Links:
     scores: np.ndarray
 
 
-def read_links(path: str | Path, min_score: int = 0) -> Links:
+def read_links(path: str | Path, min_score: int = 0, channel: str = "combined") -> Links:
     """Read ``protein.links`` (or ``.links.detailed``, ``.links.full``).
 
     Parameters
@@ -57,7 +69,10 @@ def read_links(path: str | Path, min_score: int = 0) -> Links:
     path : str or Path
         Separated by spaces, with a header; both directions of a pair or one.
     min_score : int
-        Lowest combined score of a pair that counts.
+        Lowest score of a pair that counts.
+    channel : str
+        ``combined``, or the one of `CHANNELS` whose score counts: a pair that the channel scores 0 is not
+        reported by it.
 
     Returns
     -------
@@ -66,26 +81,32 @@ def read_links(path: str | Path, min_score: int = 0) -> Links:
     Raises
     ------
     SourceError
-        If a row is malformed, a score is no integer from 0 to 1000, or there is no row.
+        If the file has no scores of the channel, a row is malformed, a score is no integer from 0 to 1000,
+        or there is no row.
     """
+    column = f"{channel}_score" if channel == "combined" else channel
+    lowest = min_score if channel == "combined" else max(1, min_score)
     with open_binary(path) as reader:
         names = reader.readline().decode("utf-8", "replace").split()
-        columns_of(path, names, _COLUMNS, line=1)
-        table = _read_csv(path, reader, names)
+        if column in CHANNELS and column not in names and _PROTEINS[0] in names:
+            message = f"no scores of channel {channel} in it; expected a file protein.links.detailed"
+            raise SourceError(path, message, line=1)
+        columns_of(path, names, (*_PROTEINS, column), line=1)
+        table = _read_csv(path, reader, names, (*_PROTEINS, column))
     first, first_names = _encoded(table["protein1"])
     second, second_names = _encoded(table["protein2"])
-    score_codes, score_texts = _encoded(table["combined_score"])
+    score_codes, score_texts = _encoded(table[column])
     scores = np.array([_score(text) for text in score_texts], dtype=np.int16)[score_codes]
     if (scores < 0).any():
         row = int(np.argmax(scores < 0))
         found = score_texts[score_codes[row]]
-        raise SourceError(path, f"combined_score is {found!r}, expected 0 to 1000", line=row + _FIRST_ROW)
+        raise SourceError(path, f"{column} is {found!r}, expected 0 to 1000", line=row + _FIRST_ROW)
     ids = np.union1d(first_names, second_names)
     if ids[0] == "":
         raise SourceError(path, "row without a STRING identifier")
     first = np.searchsorted(ids, first_names).astype(np.int32)[first]
     second = np.searchsorted(ids, second_names).astype(np.int32)[second]
-    kept = (scores >= min_score) & (first != second)
+    kept = (scores >= lowest) & (first != second)
     pairs = np.stack([np.minimum(first, second)[kept], np.maximum(first, second)[kept]], axis=1)
     scores = scores[kept]
     order = np.lexsort((-scores, pairs[:, 1], pairs[:, 0]))
@@ -96,13 +117,13 @@ def read_links(path: str | Path, min_score: int = 0) -> Links:
 
 
 def _score(text: str) -> int:
-    """Combined score; -1 where the text is none."""
+    """Score; -1 where the text is none."""
     if not (text.isascii() and text.isdigit() and len(text) <= 4):
         return -1
     return int(text) if int(text) <= _HIGHEST_SCORE else -1
 
 
-def _read_csv(path: str | Path, reader: BinaryIO, names: list[str]) -> pa.Table:
+def _read_csv(path: str | Path, reader: BinaryIO, names: list[str], wanted: Sequence[str]) -> pa.Table:
     misfits: list[pa_csv.InvalidRow] = []
 
     def on_misfit(row: pa_csv.InvalidRow) -> str:
@@ -118,7 +139,7 @@ def _read_csv(path: str | Path, reader: BinaryIO, names: list[str]) -> pa.Table:
                 delimiter=" ", quote_char=False, ignore_empty_lines=False, invalid_row_handler=on_misfit
             ),
             pa_csv.ConvertOptions(
-                column_types=dict.fromkeys(_COLUMNS, text), include_columns=_COLUMNS, null_values=[]
+                column_types=dict.fromkeys(wanted, text), include_columns=wanted, null_values=[]
             ),
         )
     except pa.ArrowInvalid as error:

@@ -13,7 +13,10 @@ from genoprot_datasets.errors import SourceError
 from genoprot_datasets.sources.tables import iter_rows
 from genoprot_datasets.sources.text import open_text
 
-__all__ = ["UniProtEntry", "iter_entries", "read_entries", "read_id_mapping"]
+__all__ = ["MIM_TYPES", "UniProtEntry", "iter_entries", "read_entries", "read_id_mapping"]
+
+MIM_TYPES = ("phenotype", "gene+phenotype", "gene")
+"""Types of references to MIM: a disease, a gene whose entry also describes one, and a gene."""
 
 # The others (references, features, keywords, dates) make up most of a file and are not used.
 _WANTED_LINES = frozenset({"ID", "AC", "GN", "OX", "CC", "DR", "SQ", "  "})
@@ -51,10 +54,12 @@ class UniProtEntry:
         Pfam families (``PF00001``).
     locations : frozenset of str
         Subcellular locations, without topology, evidence, isoform or note.
+    topologies : frozenset of str
+        Topologies and orientations given with them, such as ``Single-pass membrane protein``.
     tissue : str
         Tissue specificity in prose, without evidence; all of the entry's comments, joined by a space.
-    diseases : frozenset of str
-        MIM numbers of phenotypes.
+    mim : frozenset of (str, str)
+        MIM numbers with their type, one of `MIM_TYPES`.
     string_ids : frozenset of str
         STRING identifiers (``9606.ENSP...``).
     """
@@ -68,8 +73,9 @@ class UniProtEntry:
     secondary: tuple[str, ...] = ()
     pfam: frozenset[str] = frozenset()
     locations: frozenset[str] = frozenset()
+    topologies: frozenset[str] = frozenset()
     tissue: str = ""
-    diseases: frozenset[str] = frozenset()
+    mim: frozenset[tuple[str, str]] = frozenset()
     string_ids: frozenset[str] = frozenset()
 
 
@@ -168,6 +174,7 @@ def _entry(path: str | Path, line: int, text: str) -> UniProtEntry:
     if len(record.sequence) != record.sequence_length:
         message = f"sequence of {len(record.sequence)} residues, the entry says {record.sequence_length}"
         raise SourceError(path, message, line=line, record=accession)
+    locations, topologies = _locations(record.comments)
     references = [reference for reference in record.cross_references if len(reference) > 1]
     return UniProtEntry(
         accession=accession,
@@ -178,25 +185,30 @@ def _entry(path: str | Path, line: int, text: str) -> UniProtEntry:
         reviewed=record.data_class == "Reviewed",
         secondary=tuple(secondary),
         pfam=frozenset(reference[1] for reference in references if reference[0] == "Pfam"),
-        locations=_locations(record.comments),
+        locations=locations,
+        topologies=topologies,
         tissue=_tissue(record.comments),
-        diseases=frozenset(
-            reference[1]
+        mim=frozenset(
+            (reference[1], reference[2])
             for reference in references
-            if reference[0] == "MIM" and len(reference) > 2 and reference[2] == "phenotype"
+            if reference[0] == "MIM" and len(reference) > 2 and reference[2] in MIM_TYPES
         ),
         string_ids=frozenset(reference[1] for reference in references if reference[0] == "STRING"),
     )
 
 
-def _locations(comments: list[str]) -> frozenset[str]:
-    found = set()
+def _locations(comments: list[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Locations, and the topologies and orientations that follow them after semicolons."""
+    locations, topologies = set(), set()
     for comment in comments:
         if comment.startswith(_LOCATION):
             text = _EVIDENCE.sub(r"\1", comment[len(_LOCATION) :])
             text = _MOLECULE.sub("", _NOTE.sub("", text))
-            found.update(sentence.partition(";")[0].strip() for sentence in text.split("."))
-    return frozenset(found - {""})
+            for sentence in text.split("."):
+                location, *topology = map(str.strip, sentence.split(";"))
+                locations.add(location)
+                topologies.update(topology)
+    return frozenset(locations - {""}), frozenset(topologies - {""})
 
 
 def _tissue(comments: list[str]) -> str:

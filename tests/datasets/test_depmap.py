@@ -38,12 +38,24 @@ def paths(tmp_path_factory):
 def read(paths, effects=EFFECTS, models=MODELS, **options):
     paths[0].write_text(effects, encoding="utf-8")
     paths[1].write_text(models, encoding="utf-8")
-    return read_gene_effects(*paths, **options)
+    return read_gene_effects(*paths, **options).means
 
 
 def test_mean_over_the_lines_that_have_a_value(paths):
     assert read(paths) == {"1": 0.25, "673": -2.0}
     assert read(paths, lineage="Cervix", disease="Cervical") == {"1": 9.0, "673": 9.0, "7157": 9.0}
+
+
+def test_subtype(paths):
+    models = MODELS.replace("OncotreePrimaryDisease", "OncotreePrimaryDisease,OncotreeSubtype")
+    models = models.replace("Melanoma", "Melanoma,Acral").replace("Cervical", "Cervical,Any")
+    first = next(line for line in models.splitlines() if line.startswith("ACH-2"))
+    models = models.replace(first, first.replace("Acral", "Uveal"))
+    with pytest.raises(SourceError, match="no column OncotreeSubtype"):
+        read(paths, subtype="Acral")
+    assert read(paths, models=models, subtype="Acral") == {"1": -0.25, "673": -2.0}
+    with pytest.raises(SourceError, match="OncotreePrimaryDisease Melanoma, OncotreeSubtype Mucosal"):
+        read(paths, models=models, subtype="Mucosal")
 
 
 def test_first_column_may_have_no_title(paths):
@@ -97,7 +109,8 @@ def test_damaged_files_parse_or_are_refused(paths, effects, models):
 
 def test_human_slice(shared):
     folder = shared / "data" / "human-slice"
-    means = read_gene_effects(folder / "CRISPRGeneEffect.csv.gz", folder / "Model.csv")
+    found = read_gene_effects(folder / "CRISPRGeneEffect.csv.gz", folder / "Model.csv")
+    means = found.means
     assert len(means) == 1_669
     with open(folder / "Model.csv", newline="") as lines:
         skin = {
@@ -108,6 +121,7 @@ def test_human_slice(shared):
     assert len(skin) == 52
     with gzip.open(folder / "CRISPRGeneEffect.csv.gz", "rt", newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if row["ModelID"] in skin]
+    assert found.lines == len(rows)
     braf = [float(row["BRAF (673)"]) for row in rows if row["BRAF (673)"]]
     assert means["673"] == pytest.approx(sum(braf) / len(braf))
     assert means["673"] < -0.5

@@ -16,7 +16,7 @@ from collections import defaultdict
 import pytest
 
 from genoprot_datasets.build import build
-from genoprot_datasets.labels import LabelOptions
+from genoprot_datasets.options import LabelOptions
 from genoprot_datasets.published import PublishedDataset
 from genoprot_datasets.relations import Go2VecConfig
 

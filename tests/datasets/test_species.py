@@ -15,7 +15,7 @@ from Bio.Seq import Seq
 
 from genoprot_datasets.build import build
 from genoprot_datasets.errors import GenoProtError
-from genoprot_datasets.labels import LabelOptions
+from genoprot_datasets.options import LabelOptions
 from genoprot_datasets.published import PublishedDataset
 from genoprot_datasets.relations import Go2VecConfig
 from genoprot_datasets.sources import SPECIES

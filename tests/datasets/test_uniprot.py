@@ -78,7 +78,7 @@ def test_entry(path):
     assert abl1.secondary == ("A3KFJ3", "Q13869", "Q13870")
     assert abl1.sequence == "MLEICLKLVGCU"
     assert abl1.pfam == {"PF00017", "PF07714"}
-    assert abl1.diseases == {"608232", "617602"}
+    assert abl1.mim == {("608232", "phenotype"), ("617602", "phenotype"), ("189980", "gene")}
     assert abl1.string_ids == {"9606.ENSP00000361423"}
     assert abl1.locations == {
         "Cytoplasm, cytoskeleton",
@@ -86,10 +86,11 @@ def test_entry(path):
         "Golgi apparatus, trans-Golgi network membrane",
         "Nucleus membrane",
     }
+    assert abl1.topologies == {"Multi-pass membrane protein", "Lumenal side", "Lipid-anchor"}
     assert abl1.tissue == "Widely expressed in non-neuronal cells. Not in liver. [Isoform IB]: Brain."
     tiny = entries["A0A024R161"]
     assert (tiny.reviewed, tiny.gene, tiny.tissue) == (False, "", "")
-    assert tiny.locations == tiny.pfam == tiny.diseases == tiny.string_ids == frozenset()
+    assert tiny.locations == tiny.pfam == tiny.mim == tiny.string_ids == frozenset()
 
 
 def test_repeated_entry(path):
@@ -181,7 +182,7 @@ def test_human_slice(shared):
         "Cytoplasm, P-body", "Sarcoplasmic reticulum",
     }  # fmt: skip
     assert entries["C9JR72"].tissue == "Detected in heart muscle and skeletal muscle."
-    assert entries["C9JR72"].diseases == {"609273"}
+    assert ("609273", "phenotype") in entries["C9JR72"].mim
     assert entries["C9JR72"].pfam == {"PF00651", "PF01344"}
 
 
@@ -195,6 +196,9 @@ def test_native_entries(shared):
     found = {location for entry in entries for location in entry.locations}
     assert found <= known
     assert len(found) == 140
+    topologies = {topology for entry in entries for topology in entry.topologies}
+    assert {"Single-pass type I membrane protein", "Cytoplasmic side"} <= topologies
+    assert topologies <= topologies_of(shared / "data" / "human-slice" / "subcell.txt")
     for entry in entries:
         assert not re.search(r"[{}]|ECO:|\s\.|\.\.|  |\n", entry.tissue), entry.tissue
 
@@ -203,6 +207,12 @@ def locations_of(path):
     """Every location of UniProt's controlled vocabulary, as entries spell it (the SL lines)."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return {line[5:].rstrip(".") for line in lines if line.startswith("SL   ")}
+
+
+def topologies_of(path):
+    """Every topology and orientation of UniProt's controlled vocabulary (the IT and IO lines)."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return {line[5:].rstrip(".") for line in lines if line.startswith(("IT   ", "IO   "))}
 
 
 def test_yeast_entries(shared):
