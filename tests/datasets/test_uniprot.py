@@ -210,9 +210,10 @@ def locations_of(path):
 
 
 def topologies_of(path):
-    """Every topology and orientation of UniProt's controlled vocabulary (the IT and IO lines)."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return {line[5:].rstrip(".") for line in lines if line.startswith(("IT   ", "IO   "))}
+    """Every topology and orientation of UniProt's controlled vocabulary (entries with an IT or IO line)."""
+    entries = path.read_text(encoding="utf-8").split("\n//\n")
+    wanted = (entry for entry in entries if re.search("^I[TO]   ", entry, re.MULTILINE))
+    return {name for entry in wanted for name in re.findall(r"^(?:IT|IO|SL)   (.*)\.$", entry, re.MULTILINE)}
 
 
 def test_yeast_entries(shared):
