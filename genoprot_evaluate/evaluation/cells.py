@@ -100,11 +100,12 @@ def fit_head(
         return Fit(
             "N/A", f"embeddings lack {len(lacking)} of {len(rows)} accessions of the task, first {first}"
         )
-    train, test = examples.train, examples.eval
+    train = examples.train
     trained = train_head(
         table.vectors, rows[train.members], train.labels, config=head, seed=seed, on_epoch=on_epoch
     )
-    probability = trained.predict_proba(table.vectors, rows[test.members])
+    asked, _ = _asked(examples)
+    probability, matched = _divided(trained.predict_proba(table.vectors, rows[asked]), examples)
     predicted = (probability > 0.5).astype(np.int8)
     return Fit(
         "OK",
@@ -115,6 +116,7 @@ def fit_head(
         trained.epochs,
         trained.validation_note,
         HeldOut(trained.held_out, trained.held_out_probability),
+        matched,
     )
 
 
@@ -133,36 +135,54 @@ def fit_rule(
     homology : baselines.Homology, optional
         For ``baseline:alignment-transfer``.
     """
-    train, test = examples.train, examples.eval
+    train = examples.train
     if TASKS[examples.task].arity == 1:
         if name == "baseline:alignment":
             return Fit("N/A", "a single record has no sequence identity to another")
         if name == "baseline:degree":
             return Fit("N/A", "a single record has no partners")
     fold = divide_examples(train.members, train.labels, head, seed)
+    asked, similarity = _asked(examples)
     if name == "baseline:alignment":
-        rule = baselines.alignment(train.labels, train.identity, fold.fitted, fold.held_out, test.identity)
+        rule = baselines.alignment(train.labels, train.identity, fold.fitted, fold.held_out, similarity)
     elif name == "baseline:degree":
-        rule = baselines.degree(train.members, train.labels, fold.fitted, fold.held_out, test.members)
+        rule = baselines.degree(train.members, train.labels, fold.fitted, fold.held_out, asked)
     elif name == "baseline:alignment-transfer":
-        rule = _transfer(examples, fold.fitted, homology)
+        rule = _transfer(examples, fold.fitted, asked, homology)
     else:
-        rule = baselines.majority(train.labels, fold.fitted, fold.held_out, len(test))
-    predicted = (rule.probability > 0.5).astype(np.int8)
+        rule = baselines.majority(train.labels, fold.fitted, fold.held_out, len(asked))
+    probability, matched = _divided(rule.probability, examples)
+    predicted = (probability > 0.5).astype(np.int8)
     note = "; ".join(filter(None, (fold.note, rule.note))) or None
-    return Fit("OK", None, rule.probability, predicted, rule.validation_accuracy, None, note)
+    return Fit("OK", None, probability, predicted, rule.validation_accuracy, None, note, matched=matched)
 
 
-def _transfer(examples: TaskExamples, fitted: np.ndarray, homology: baselines.Homology) -> baselines.RuleFit:
-    """Labels of the fitted examples, transferred to the eval examples."""
+def _asked(examples: TaskExamples) -> tuple[np.ndarray, np.ndarray | None]:
+    """Members and identities of the eval examples, then of the matched ones."""
+    if examples.matched is None:
+        return examples.eval.members, examples.eval.identity
+    both = (examples.eval, examples.matched)
+    return np.concatenate([s.members for s in both]), np.concatenate([s.identity for s in both])
+
+
+def _divided(probability: np.ndarray, examples: TaskExamples) -> tuple[np.ndarray, np.ndarray | None]:
+    """Probabilities of the eval examples and of the matched ones, from those of `_asked`."""
+    count = len(examples.eval)
+    return probability[:count], None if examples.matched is None else probability[count:]
+
+
+def _transfer(
+    examples: TaskExamples, fitted: np.ndarray, asked: np.ndarray, homology: baselines.Homology
+) -> baselines.RuleFit:
+    """Labels of the fitted examples, transferred to others."""
     targets, members = np.unique(examples.train.members[fitted], return_inverse=True)
-    queries, eval_members = np.unique(examples.eval.members, return_inverse=True)
+    queries, eval_members = np.unique(asked, return_inverse=True)
     names = [examples.accessions.take(pa.array(chosen)).to_pylist() for chosen in (queries, targets)]
     return baselines.transfer_labels(
         homology.nearest(*names),
         members.reshape(-1, examples.train.members.shape[1]),
         examples.train.labels[fitted],
-        eval_members.reshape(examples.eval.members.shape),
+        eval_members.reshape(asked.shape),
         reflexive=examples.task in baselines.REFLEXIVE,
     )
 
@@ -217,6 +237,7 @@ def score_fit(examples: TaskExamples | None, fit: Fit) -> Score:
         samples = (test.sample == sample for sample in np.unique(test.sample))
         return summarise([statistic(test.labels[rows], values[rows]) for rows in samples])
 
+    matched = examples.matched if fit.matched is not None else None
     challenge = np.zeros(len(test), dtype=bool) if test.challenge is None else test.challenge
     return Score(
         status="OK",
@@ -234,6 +255,8 @@ def score_fit(examples: TaskExamples | None, fit: Fit) -> Score:
         calibration_error=calibration_error(test.labels, fit.probability),
         identity_bins=_identity_bins(test, fit.predicted),
         note=fit.note,
+        matched_accuracy=None if matched is None else accuracy(matched.labels, fit.matched > 0.5),
+        matched_examples=None if matched is None else len(matched),
     )
 
 

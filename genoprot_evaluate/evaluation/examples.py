@@ -58,12 +58,15 @@ class TaskExamples:
     accessions : pyarrow.StringArray
         Every accession that an example names, sorted.
     train, eval : Split
+    matched : Split or None
+        Eval pairs of the identity-matched variant of the task; None where the dataset has none.
     """
 
     task: str
     accessions: pa.StringArray
     train: Split
     eval: Split
+    matched: Split | None = None
 
     def rows_in(self, accessions: Sequence[str]) -> np.ndarray:
         """Where the task's accessions are in another list.
@@ -102,13 +105,15 @@ def read_examples(
     """
     columns = get_task(task).members
     tables = {split: published.task(task, split) for split in FOLDS}
+    if task in published.matched_tasks:
+        tables["matched"] = published.task(task, "eval", matched=True)
     rows: dict[str, np.ndarray] = {}
     for split, table in tables.items():
         found = set(pc.unique(table["label"]).to_pylist())
         if not found <= {0, 1}:
             raise GenoProtError(f"task {task}, split {split}: labels are 0 or 1, found {sorted(found)}")
         rows[split] = np.arange(table.num_rows, dtype=np.int32)
-        allowed = None if only is None else only[split]
+        allowed = None if only is None else only["eval" if split == "matched" else split]
         if allowed is not None:
             kept = [pc.is_in(table[column], value_set=allowed).to_numpy() for column in columns]
             rows[split] = rows[split][np.all(kept, axis=0)]
