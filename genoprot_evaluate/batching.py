@@ -8,7 +8,10 @@ import numpy as np
 
 from genoprot_datasets.errors import GenoProtError
 
-__all__ = ["length_order", "token_batches"]
+__all__ = ["SPECIAL_TOKENS", "length_order", "padded_tokens", "token_batches"]
+
+SPECIAL_TOKENS = 2
+"""Special tokens that are counted for every sequence: most tokenizers add one before and one behind it."""
 
 
 def length_order(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -20,6 +23,17 @@ def length_order(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
     [1, 3, 0, 2]
     """
     return np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
+
+
+def padded_tokens(lengths: Sequence[int] | np.ndarray) -> int:
+    """Tokens of a batch in which every row is as long as the longest.
+
+    Examples
+    --------
+    >>> padded_tokens([5, 3])
+    10
+    """
+    return len(lengths) * int(max(lengths))
 
 
 def token_batches(lengths: Sequence[int] | np.ndarray, budget: int) -> Iterator[np.ndarray]:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from genoprot_datasets.errors import GenoProtError
 
-__all__ = ["Chunk", "chunk_spans"]
+__all__ = ["SMALLEST_CHUNK", "Chunk", "chunk_spans", "split_chunk"]
+
+SMALLEST_CHUNK = 32
+"""Residues below which a chunk is not split any further."""
 
 
 @dataclass(frozen=True)
@@ -79,3 +82,33 @@ def chunk_spans(length: int, context: int | None, overlap: int | None = None) ->
         Chunk(start, start + size, own_start, own_stop)
         for start, own_start, own_stop in zip(starts, bounds, bounds[1:])
     )
+
+
+def split_chunk(chunk: Chunk) -> tuple[Chunk, ...]:
+    """Smaller chunks, of half the length or a little more, that contribute the same residues.
+
+    Parameters
+    ----------
+    chunk : Chunk
+
+    Returns
+    -------
+    tuple of Chunk
+        The chunk itself when it is not longer than `SMALLEST_CHUNK`.
+
+    Examples
+    --------
+    >>> parts = split_chunk(Chunk(100, 180, 110, 180))
+    >>> [(part.start, part.stop, part.own_start, part.own_stop) for part in parts]
+    [(100, 134, 110, 128), (123, 157, 128, 151), (146, 180, 151, 180)]
+    """
+    if chunk.length <= SMALLEST_CHUNK:
+        return (chunk,)
+    spans = chunk_spans(chunk.length, -(-chunk.length // 2))
+    parts = []
+    for span in spans:
+        own_start = max(chunk.own_start, chunk.start + span.own_start)
+        own_stop = min(chunk.own_stop, chunk.start + span.own_stop)
+        if own_start < own_stop:
+            parts.append(Chunk(chunk.start + span.start, chunk.start + span.stop, own_start, own_stop))
+    return tuple(parts)

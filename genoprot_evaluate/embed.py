@@ -290,8 +290,9 @@ def _compute(
 
         for index, positions in shards.items():
             names = [records.accessions[position] for position in positions]
-            vectors, pieces = embed_sequences(encoder, records.take(positions), names, budget, advance)
-            staging.write(index, vectors, chunked=int((pieces > 1).sum()), pieces=int(pieces.sum()))
+            applied = embed_sequences(encoder, records.take(positions), names, budget, advance)
+            pieces = applied.pieces
+            staging.write(index, applied.vectors, chunked=int((pieces > 1).sum()), pieces=int(pieces.sum()))
 
 
 def _counts(records: _Records, staging: Staging, count: int) -> dict[str, int]:

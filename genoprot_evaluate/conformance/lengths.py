@@ -51,14 +51,14 @@ def _read_to_the_end(subject: Subject, sequence: str) -> int:
     """Pieces in which a sequence is read."""
     tail = max(1, len(sequence) // 4)
     other = sequence[:-tail] + _changed(sequence[-tail:])
-    vectors, pieces = embed_sequences(
+    applied = embed_sequences(
         subject.encoder, [sequence, other], ["the sequence", "its variant"], len(sequence)
     )
-    if not np.isfinite(vectors).all():
+    if not np.isfinite(applied.vectors).all():
         raise Failed(f"NaN or infinity for {len(sequence):,} letters")
-    if deviation(vectors[0], vectors[1]) == 0.0:
+    if deviation(*applied.vectors) == 0.0:
         raise Failed(f"the last {tail:,} of {len(sequence):,} letters make no difference: are they cut off?")
-    return int(pieces[0])
+    return int(applied.pieces[0])
 
 
 def _changed(tail: str) -> str:

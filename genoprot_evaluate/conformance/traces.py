@@ -57,7 +57,7 @@ def engine_agrees(subject: Subject) -> str:
     sequences = subject.mixed()
     accessions = [f"P{row:05d}" for row in range(len(sequences))]
     budget = 2 * len(sequences[0])
-    expected, _ = embed_sequences(subject.encoder, sequences, accessions, budget)
+    expected = embed_sequences(subject.encoder, sequences, accessions, budget).vectors
     with tempfile.TemporaryDirectory(prefix="genoprot-check-") as name:
         folder = Path(name)
         _write_dataset(folder / "dataset", accessions, sequences, subject.view)

@@ -16,10 +16,10 @@ import torch
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.files import sha256_of
-from genoprot_evaluate.batching import token_batches
+from genoprot_evaluate.batching import length_order, token_batches
 from genoprot_evaluate.chunking import Chunk, chunk_spans
 from genoprot_evaluate.encoders.base import PROBES, EncoderSpec, resolve_view
-from genoprot_evaluate.encoders.compute import choose_device
+from genoprot_evaluate.encoders.compute import HALF_PRECISION, Placed, choose_device, side_by_side
 from genoprot_evaluate.encoders.pooled import check_layer, check_pooling, pooled, pooled_readout
 from genoprot_evaluate.encoders.weights import check_keys, check_safetensors, find_weights
 from genoprot_evaluate.pooling import masked_sum
@@ -54,7 +54,7 @@ class _Window:
     length: int
 
 
-class AutoEncoder:
+class AutoEncoder(Placed):
     """Mean of the last hidden states over the tokens of a sequence, special tokens and padding excluded.
 
     Another layer, or another pooling than the mean, can be chosen. Windows of a long sequence are pooled one
@@ -80,6 +80,7 @@ class AutoEncoder:
     """
 
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
+    dtypes: ClassVar[tuple[str, ...]] = HALF_PRECISION
 
     def __init__(
         self,
@@ -94,7 +95,8 @@ class AutoEncoder:
         self.spec = spec
         self.weights_digest = weights_digest
         self.batch_tokens = batch_tokens
-        self._model = model
+        self.model = model
+        self.device = model.device
         self._tokenizer = tokenizer
         self._layer = layer
         self._pooling = pooling
@@ -192,9 +194,15 @@ class AutoEncoder:
             for chunk in self._chunks(of)
         ]
         totals = np.zeros((len(sequences), self.spec.dimension))
-        for batch in token_batches([window.length for window in windows], self.batch_tokens):
-            chosen = [windows[index] for index in batch]
-            for window, part in zip(chosen, self._sums(tokens, chosen)):
+        lengths = [window.length for window in windows]
+        if self.alone:
+            batches = [[windows[index]] for index in length_order(lengths)]
+            found = side_by_side(lambda batch: self._sums(tokens, batch), batches)
+        else:
+            batches = [[windows[i] for i in batch] for batch in token_batches(lengths, self.batch_tokens)]
+            found = [self._sums(tokens, batch) for batch in batches]
+        for batch, parts in zip(batches, found):
+            for window, part in zip(batch, parts):
                 totals[window.row] += part
         return (totals / [[of.counted.sum()] for of in tokens]).astype(np.float32)
 
@@ -233,17 +241,16 @@ class AutoEncoder:
             present[line, : window.length] = 1
             first = len(of.prefix) + chunk.own_start - chunk.start
             counted[line, first : first + chunk.weight] = of.counted[chunk.own_start : chunk.own_stop]
-        device = self._model.device
         with torch.inference_mode():
-            output = self._model(
-                input_ids=torch.from_numpy(ids).to(device),
-                attention_mask=torch.from_numpy(present).to(device),
+            output = self.model(
+                input_ids=torch.from_numpy(ids).to(self.device),
+                attention_mask=torch.from_numpy(present).to(self.device),
                 **({} if self._layer is None else {"output_hidden_states": True}),
             )
             states = (
                 output.last_hidden_state if self._layer is None else output.hidden_states[self._layer]
             ).float()
-            mask = torch.from_numpy(counted).to(device)
+            mask = torch.from_numpy(counted).to(self.device)
             if self._pooling == "mean":
                 return masked_sum(states, mask).cpu().numpy()
             return (pooled(states, mask, self._pooling) * mask.sum(dim=1, keepdim=True)).cpu().numpy()

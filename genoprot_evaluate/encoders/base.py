@@ -106,8 +106,12 @@ class Encoder(Protocol):
 
     Further attributes are used where an encoder has them. ``weights_digest`` (str): SHA-256 of what was
     loaded; without it runs are told apart by the vectors of two short sequences. ``libraries`` (tuple of
-    str): distributions that compute, for the record of versions. ``batch_tokens`` (int): residues per call
-    that suit it. ``window_counts(sequences)`` (list of int): an encoder that splits long sequences itself
+    str): distributions that compute, for the record of versions. ``batch_tokens`` (int): residues and special
+    tokens per call that suit it; the engine sets it to the budget of its batches. ``alone`` (bool): a vector
+    depends on its sequence alone, to the last bit, so that any budget gives the same bytes. ``pads`` (bool):
+    sequences of a call are padded to one length, which is assumed when left out. ``device``: what it computes
+    on, in torch's notation. ``dtypes`` (tuple of str) and ``cast(dtype)``: precisions that it can be turned
+    to. ``window_counts(sequences)`` (list of int): an encoder that splits long sequences itself
     tells in how many windows it reads each.
 
     Examples

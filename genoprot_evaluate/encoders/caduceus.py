@@ -16,7 +16,7 @@ from genoprot_evaluate.encoders.base import EncoderSpec
 from genoprot_evaluate.encoders.bases import PADDING, STOP, VOCABULARY, base_tokens
 from genoprot_evaluate.encoders.bimamba import BiMamba, CaduceusConfig, CaduceusNetwork
 from genoprot_evaluate.encoders.checkpoint import Checkpoint, Origin, open_checkpoint
-from genoprot_evaluate.encoders.compute import choose_device
+from genoprot_evaluate.encoders.compute import Placed, choose_device
 from genoprot_evaluate.encoders.pooled import check_layer, mean_states
 from genoprot_evaluate.encoders.readout import check_lengths
 from genoprot_evaluate.encoders.shapes import shape_of
@@ -54,7 +54,7 @@ def tokenize(sequence: str, *, end: bool = False) -> list[int]:
     return [*tokens, STOP] if end else tokens
 
 
-class Caduceus:
+class Caduceus(Placed):
     """Mean over bases and over both strands of the states of Caduceus behind the final normalisation.
 
     Released checkpoints see the reverse complement in channels of their own (PS) or are run on it (Ph);
@@ -104,7 +104,8 @@ class Caduceus:
             readout=f"{'final norm' if layer is None else f'block {layer}'}, {READOUTS[strands]}",
         )
         self.weights_digest = weights_digest
-        self.model = network.to(choose_device(device))
+        self.device = choose_device(device)
+        self.model = network.to(self.device)
         self._strands = strands
 
     @classmethod
@@ -160,7 +161,7 @@ class Caduceus:
             pad=PADDING,
             margins=(0, 0),
             budget=self.batch_tokens,
-            device=self.model.embedding.weight.device,
+            device=self.device,
         )
 
     def _joined(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -5,16 +5,76 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from contextvars import ContextVar
+from typing import ClassVar, TypeVar
 
+import numpy as np
 import torch
 
 from genoprot_datasets.errors import GenoProtError
+from genoprot_evaluate.encoders.base import EncoderSpec
 
-__all__ = ["choose_device", "one_thread", "side_by_side"]
+__all__ = [
+    "HALF_PRECISION",
+    "Placed",
+    "choose_device",
+    "one_thread",
+    "pinned_transfers",
+    "side_by_side",
+    "transferred",
+]
+
+HALF_PRECISION = ("float32", "bfloat16", "float16")
+"""Precisions of families whose vectors stand the shorter ones."""
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
+
+
+class Placed:
+    """An encoder on a device of torch.
+
+    On a processor it computes each sequence alone, else batches that are padded to one length. Families that
+    compute in other precisions than float32 name them in `dtypes`.
+    """
+
+    spec: EncoderSpec
+    device: torch.device
+    model: torch.nn.Module
+    dtypes: ClassVar[tuple[str, ...]] = ("float32",)
+
+    @property
+    def alone(self) -> bool:
+        """Whether a vector depends on its sequence alone, to the last bit."""
+        return self.device.type == "cpu"
+
+    @property
+    def pads(self) -> bool:
+        """Whether the sequences of a batch are padded to one length."""
+        return not self.alone
+
+    def cast(self, dtype: str) -> None:
+        """Compute in another precision.
+
+        Parameters are converted and buffers kept: rotary frequencies and running statistics need float32.
+
+        Parameters
+        ----------
+        dtype : str
+            One of `dtypes`.
+
+        Raises
+        ------
+        GenoProtError
+            If the family does not compute in it.
+        """
+        if dtype not in self.dtypes:
+            raise GenoProtError(
+                f"encoder {self.spec.name} computes in {', '.join(self.dtypes)}, not in {dtype}"
+            )
+        if dtype != "float32":
+            for parameter in self.model.parameters():
+                parameter.data = parameter.data.to(getattr(torch, dtype))
 
 
 def choose_device(name: str | None) -> torch.device:
@@ -45,6 +105,33 @@ def choose_device(name: str | None) -> torch.device:
     except Exception as error:  # torch raises a different class for every cause
         reason = " ".join(str(error).split())[:200]
         raise GenoProtError(f"device {name!r} cannot be used ({reason})") from None
+
+
+_PINNED: ContextVar[bool] = ContextVar("pinned transfers", default=False)
+
+
+@contextmanager
+def pinned_transfers() -> Iterator[None]:
+    """Move arrays to CUDA devices from pinned memory, while the processor goes on."""
+    token = _PINNED.set(True)
+    try:
+        yield
+    finally:
+        _PINNED.reset(token)
+
+
+def transferred(array: np.ndarray, device: torch.device) -> torch.Tensor:
+    """An array as a tensor on a device.
+
+    Examples
+    --------
+    >>> transferred(np.zeros((2, 3)), torch.device("cpu")).shape
+    torch.Size([2, 3])
+    """
+    tensor = torch.from_numpy(array)
+    if device.type == "cuda" and _PINNED.get():
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 @contextmanager
@@ -88,6 +175,9 @@ def side_by_side(function: Callable[[Item], Outcome], items: Sequence[Item]) -> 
         with torch.inference_mode():
             return function(item)
 
+    if len(items) < 2:
+        with one_thread():
+            return [call(item) for item in items]
     with (
         one_thread() as threads,
         ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,

@@ -17,6 +17,7 @@ from torch.nn import functional
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_evaluate.encoders.base import EncoderSpec
 from genoprot_evaluate.encoders.checkpoint import Checkpoint, open_checkpoint, same_names
+from genoprot_evaluate.encoders.compute import HALF_PRECISION
 from genoprot_evaluate.encoders.pooled import (
     PooledEncoder,
     check_layer,
@@ -207,6 +208,7 @@ class DnaBert2(PooledEncoder):
     )
     libraries: ClassVar[tuple[str, ...]] = ("torch", "tokenizers")
     batch_tokens: ClassVar[int] = 1 << 13
+    dtypes: ClassVar[tuple[str, ...]] = HALF_PRECISION
 
     def __init__(
         self,

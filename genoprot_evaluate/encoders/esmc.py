@@ -13,6 +13,7 @@ import torch
 from genoprot_datasets.errors import SourceError
 from genoprot_evaluate.encoders.base import EncoderSpec
 from genoprot_evaluate.encoders.checkpoint import Checkpoint, Origin, open_checkpoint, same_names
+from genoprot_evaluate.encoders.compute import HALF_PRECISION
 from genoprot_evaluate.encoders.pooled import (
     PooledEncoder,
     check_layer,
@@ -56,6 +57,7 @@ class EsmC(PooledEncoder):
     first_licence: ClassVar[str]
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
     batch_tokens: ClassVar[int] = 1 << 14
+    dtypes: ClassVar[tuple[str, ...]] = HALF_PRECISION
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ import torch
 from genoprot_datasets.errors import GenoProtError
 from genoprot_evaluate.encoders.base import EncoderSpec
 from genoprot_evaluate.encoders.checkpoint import open_checkpoint
-from genoprot_evaluate.encoders.compute import choose_device
+from genoprot_evaluate.encoders.compute import Placed, choose_device
 from genoprot_evaluate.encoders.readout import causal_vectors, check_lengths, check_pooling
 from genoprot_evaluate.encoders.striped_checkpoint import Released, fit_network
 from genoprot_evaluate.encoders.stripedhyena import StripedHyena, layer_depth
@@ -37,7 +37,7 @@ def tokenize(sequence: str) -> list[int]:
     return list(sequence.encode("utf-8"))
 
 
-class Evo:
+class Evo(Placed):
     """Mean, or last, state of a layer of Evo over the bases, by default of the final normalisation.
 
     Letters are upper-cased and read as bytes; no special tokens are added. On a device with bfloat16
@@ -80,6 +80,7 @@ class Evo:
     released: ClassVar[Released] = Released(("poles",), rotary_scale=16.0, column_split=True)
     libraries: ClassVar[tuple[str, ...]] = ("torch", "scipy")
     batch_tokens: ClassVar[int] = 1 << 14
+    dtypes: ClassVar[tuple[str, ...]] = ("float32", "bfloat16")
 
     def __init__(
         self,
@@ -112,7 +113,7 @@ class Evo:
         )
         self.weights_digest = weights_digest
         self.model = network.to_precision(dtype).to(place)
-        self._device = place
+        self.device = place
         self._pooling = pooling
         self._strands = strands
 
@@ -174,7 +175,7 @@ class Evo:
             pooling=self._pooling,
             pad=PADDING,
             budget=self.batch_tokens,
-            device=self._device,
+            device=self.device,
         )
 
 

@@ -15,7 +15,7 @@ from genoprot_datasets.errors import SourceError
 from genoprot_evaluate.encoders.base import EncoderSpec
 from genoprot_evaluate.encoders.bases import PADDING, START, STOP, base_tokens
 from genoprot_evaluate.encoders.checkpoint import Checkpoint, Origin, open_checkpoint
-from genoprot_evaluate.encoders.compute import choose_device
+from genoprot_evaluate.encoders.compute import Placed, choose_device
 from genoprot_evaluate.encoders.hyena_network import EPSILON, FLOOR, HyenaDNANetwork
 from genoprot_evaluate.encoders.readout import causal_vectors, check_lengths, check_pooling
 from genoprot_evaluate.encoders.shapes import shape_of
@@ -45,7 +45,7 @@ def tokenize(sequence: str, *, ends: bool = False) -> list[int]:
     return [START, *tokens, STOP] if ends else tokens
 
 
-class HyenaDNA:
+class HyenaDNA(Placed):
     """Mean, or last, of the states of HyenaDNA over the bases, by default behind the final normalisation.
 
     No special tokens are read. Letters are upper-cased; those other than A, C, G, T and N are the model's
@@ -90,7 +90,8 @@ class HyenaDNA:
             readout=f"{words}, {check_pooling(type(self).spec.name, pooling)}",
         )
         self.weights_digest = weights_digest
-        self.model = network.to(choose_device(device))
+        self.device = choose_device(device)
+        self.model = network.to(self.device)
         self._pooling = pooling
 
     @classmethod
@@ -138,7 +139,7 @@ class HyenaDNA:
             pooling=self._pooling,
             pad=PADDING,
             budget=self.batch_tokens,
-            device=self.model.embeddings["word_embeddings"].weight.device,
+            device=self.device,
         )
 
 

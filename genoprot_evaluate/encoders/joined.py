@@ -57,6 +57,11 @@ class JoinedViews:
             readout=f"DNA: {dna.spec.readout}; protein: {protein.spec.readout}; joined",
         )
 
+    @property
+    def alone(self) -> bool:
+        """Whether a vector depends on its record alone, to the last bit."""
+        return all(getattr(encoder, "alone", False) for encoder in self._encoders)
+
     def window_counts(self, sequences: Sequence[str]) -> list[int]:
         """Number of pieces in which each record is read; 1 when both of its sequences are read whole."""
         counts = []
@@ -83,7 +88,7 @@ class JoinedViews:
         """
         names = [f"record {row} of the batch" for row in range(len(sequences))]
         vectors = [
-            embed_sequences(encoder, texts, names, getattr(encoder, "batch_tokens", BATCH_TOKENS))[0]
+            embed_sequences(encoder, texts, names, getattr(encoder, "batch_tokens", BATCH_TOKENS)).vectors
             for encoder, texts in zip(self._encoders, zip(*self._views(sequences)))
         ]
         return np.concatenate(vectors, axis=1) if vectors else np.zeros((0, self.spec.dimension), np.float32)

@@ -52,6 +52,8 @@ class KmerFrequencies:
         readout="frequencies over the sequence",
     )
     weights_digest: ClassVar[str] = "no weights"
+    alone: ClassVar[bool] = True
+    pads: ClassVar[bool] = False
 
     def embed(self, sequences: Sequence[str]) -> np.ndarray:
         """Map DNA sequences to 4-mer frequencies, shape=(n, 256), dtype=float32."""
@@ -84,6 +86,8 @@ class Composition:
         readout="frequencies over the sequence",
     )
     weights_digest: ClassVar[str] = "no weights"
+    alone: ClassVar[bool] = True
+    pads: ClassVar[bool] = False
 
     def embed(self, sequences: Sequence[str]) -> np.ndarray:
         """Map proteins to amino-acid frequencies, shape=(n, 20), dtype=float32."""
@@ -114,6 +118,8 @@ class Dipeptides:
         readout="frequencies over the sequence",
     )
     weights_digest: ClassVar[str] = "no weights"
+    alone: ClassVar[bool] = True
+    pads: ClassVar[bool] = False
 
     def embed(self, sequences: Sequence[str]) -> np.ndarray:
         """Map proteins to dipeptide frequencies, shape=(n, 400), dtype=float32."""

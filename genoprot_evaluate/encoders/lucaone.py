@@ -17,6 +17,7 @@ from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_evaluate.encoders.attention import rotary_angles, rotary_attention, visible_keys
 from genoprot_evaluate.encoders.base import EncoderSpec, resolve_view
 from genoprot_evaluate.encoders.checkpoint import Checkpoint, Origin, open_checkpoint
+from genoprot_evaluate.encoders.compute import HALF_PRECISION
 from genoprot_evaluate.encoders.joined import JoinedViews
 from genoprot_evaluate.encoders.pooled import (
     PooledEncoder,
@@ -219,6 +220,7 @@ class LucaOne(PooledEncoder):
     )
     libraries: ClassVar[tuple[str, ...]] = ("torch",)
     batch_tokens: ClassVar[int] = 1 << 14
+    dtypes: ClassVar[tuple[str, ...]] = HALF_PRECISION
 
     def __init__(
         self,

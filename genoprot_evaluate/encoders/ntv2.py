@@ -19,6 +19,7 @@ from genoprot_evaluate.chunking import Chunk, chunk_spans
 from genoprot_evaluate.encoders.attention import rotary_angles, rotary_attention, visible_keys
 from genoprot_evaluate.encoders.base import EncoderSpec
 from genoprot_evaluate.encoders.checkpoint import Checkpoint, Origin, open_checkpoint
+from genoprot_evaluate.encoders.compute import HALF_PRECISION
 from genoprot_evaluate.encoders.pooled import (
     PooledEncoder,
     check_layer,
@@ -194,6 +195,7 @@ class NTv2(PooledEncoder):
     spec: EncoderSpec
     libraries: ClassVar[tuple[str, ...]] = ("torch",)
     batch_tokens: ClassVar[int] = 1 << 14
+    dtypes: ClassVar[tuple[str, ...]] = HALF_PRECISION
 
     def __init__(
         self,

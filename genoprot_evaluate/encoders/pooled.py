@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from genoprot_datasets.errors import GenoProtError
-from genoprot_evaluate.batching import token_batches
+from genoprot_evaluate.batching import length_order, token_batches
 from genoprot_evaluate.encoders.base import EncoderSpec
-from genoprot_evaluate.encoders.compute import choose_device
+from genoprot_evaluate.encoders.compute import Placed, choose_device, side_by_side, transferred
 from genoprot_evaluate.pooling import masked_sum
 
 __all__ = [
@@ -33,6 +33,9 @@ POOLINGS = ("mean", "max", "cls")
 
 Models that read from left to right have "last" as well, the state of the last token that counts.
 """
+
+LONG = 4_096
+"""Tokens from which a sequence gets all threads of a processor instead of one."""
 
 States = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """States, shape=(n, length, d), of token ids and a mask, both of shape=(n, length)."""
@@ -111,6 +114,10 @@ def pooled_states(
 ) -> np.ndarray:
     """One vector for every row of tokens.
 
+    A processor computes every row by itself: nothing is padded, no mask slows attention down, states stay in
+    its caches, and the vector depends on the row alone, to the last bit. Rows are computed side by side on
+    one thread each, those of `LONG` tokens one after another on all threads.
+
     Parameters
     ----------
     states : callable
@@ -123,7 +130,7 @@ def pooled_states(
     margins : tuple of int
         Special tokens before and behind the sequence, which do not count.
     budget : int
-        Tokens of a batch, padding included.
+        Tokens of a batch on an accelerator, padding included.
     device : torch.device
     pooling : str
         One of `POOLINGS`.
@@ -153,21 +160,31 @@ def pooled_states(
     before, behind = margins
     if (lengths <= before + behind).any():
         raise GenoProtError("an empty sequence has no embedding; leave it out")
-    vectors: list[np.ndarray | None] = [None] * len(rows)
-    for batch in token_batches(lengths, budget):
+
+    def vectors_of(batch: np.ndarray) -> np.ndarray:
         width = int(lengths[batch].max())
         ids = np.full((len(batch), width), pad, dtype=np.int64)
         for line, row in enumerate(batch):
             ids[line, : lengths[row]] = rows[row]
         ends = lengths[batch][:, None]
         place = np.arange(width)
-        counted = torch.from_numpy((place >= before) & (place < ends - behind)).to(device)
+        counted = transferred((place >= before) & (place < ends - behind), device)
         with torch.inference_mode():
-            mask = torch.from_numpy(place < ends).to(device)
-            found = pooled(states(torch.from_numpy(ids).to(device), mask), counted, pooling)
-        for row, vector in zip(batch, found.cpu().numpy()):
-            vectors[row] = vector
-    return np.stack(vectors)
+            found = states(transferred(ids, device), transferred(place < ends, device))
+            return pooled(found, counted, pooling).cpu().numpy()
+
+    if device.type == "cpu":
+        batches = [np.array([row]) for row in length_order(lengths)]
+        long = sum(lengths[row] >= LONG for (row,) in batches)
+        found = [vectors_of(batch) for batch in batches[:long]]
+        found += side_by_side(vectors_of, batches[long:])
+    else:
+        batches = list(token_batches(lengths, budget))
+        found = [vectors_of(batch) for batch in batches]
+    together = np.concatenate(found)
+    vectors = np.empty_like(together)
+    vectors[np.concatenate(batches)] = together
+    return vectors
 
 
 def mean_states(
@@ -216,7 +233,7 @@ def pooled(states: torch.Tensor, counted: torch.Tensor, pooling: str) -> torch.T
     return masked_sum(states, counted) / counted.sum(dim=1, keepdim=True)
 
 
-class PooledEncoder:
+class PooledEncoder(Placed):
     """What the encoders of padded token batches have in common: a model on its device, and one vector a row.
 
     A family sets `pooling` and hands its model to `_adopt` when it is made.
@@ -261,8 +278,8 @@ class PooledEncoder:
             **facts,
         )
         self.weights_digest = weights_digest
-        self._device = choose_device(device)
-        self.model = model.to(self._device)
+        self.device = choose_device(device)
+        self.model = model.to(self.device)
 
     def _vectors(
         self, states: States, rows: Sequence[Sequence[int]], *, pad: int, margins: tuple[int, int]
@@ -274,6 +291,6 @@ class PooledEncoder:
             pad=pad,
             margins=margins,
             budget=self.batch_tokens,
-            device=self._device,
+            device=self.device,
             pooling=self.pooling,
         )

@@ -16,7 +16,7 @@ from torch.nn import functional
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_evaluate.encoders.base import EncoderSpec
 from genoprot_evaluate.encoders.checkpoint import Checkpoint, Origin, open_checkpoint
-from genoprot_evaluate.encoders.compute import choose_device
+from genoprot_evaluate.encoders.compute import Placed, choose_device
 from genoprot_evaluate.encoders.pooled import pooled_states
 
 __all__ = [
@@ -138,7 +138,7 @@ class ProteInferNetwork(nn.Module):
         return states.transpose(1, 2)
 
 
-class ProteInfer:
+class ProteInfer(Placed):
     """Pooled representation of ProteInfer: the sum over residues over a power of their number, by default 1.
 
     Sizes are read from the weights. What these do not tell is read from ``config.json`` beside them, by the
@@ -173,10 +173,10 @@ class ProteInfer:
         parameters = sum(parameter.numel() for parameter in network.parameters())
         self.spec = replace(type(self).spec, dimension=network.first.out_channels, parameters=parameters)
         self.weights_digest = weights_digest
-        self._device = choose_device(device)
+        self.device = choose_device(device)
         self._power = power
-        self._codes = torch.from_numpy(residue_codes()).to(self._device)
-        self.model = network.to(self._device)
+        self._codes = torch.from_numpy(residue_codes()).to(self.device)
+        self.model = network.to(self.device)
 
     @classmethod
     def load(cls, weights: str | Path, device: str | None = None) -> ProteInfer:
@@ -231,7 +231,7 @@ class ProteInfer:
             pad=PADDING,
             margins=(0, 0),
             budget=self.batch_tokens,
-            device=self._device,
+            device=self.device,
         )
         lengths = np.array([[len(sequence)] for sequence in sequences], dtype=np.float32)
         return means * lengths ** np.float32(1.0 - self._power)

@@ -13,6 +13,7 @@ import torch
 from genoprot_datasets.errors import SourceError
 from genoprot_evaluate.encoders.base import EncoderSpec
 from genoprot_evaluate.encoders.checkpoint import Checkpoint, open_checkpoint, same_names
+from genoprot_evaluate.encoders.compute import HALF_PRECISION
 from genoprot_evaluate.encoders.pooled import (
     POOLINGS,
     PooledEncoder,
@@ -68,6 +69,7 @@ class ProtT5(PooledEncoder):
     )
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
     batch_tokens: ClassVar[int] = 1 << 13
+    dtypes: ClassVar[tuple[str, ...]] = HALF_PRECISION
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ from torch.nn import functional
 from genoprot_datasets.files import sha256_of
 from genoprot_evaluate.chunking import Chunk, chunk_spans
 from genoprot_evaluate.encoders.base import EncoderSpec
-from genoprot_evaluate.encoders.compute import choose_device, side_by_side
+from genoprot_evaluate.encoders.compute import Placed, choose_device, side_by_side
 from genoprot_evaluate.encoders.weights import find_weights, read_tensors
 
 __all__ = ["SpliceAI"]
@@ -53,7 +53,7 @@ def _shapes() -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-class SpliceAI:
+class SpliceAI(Placed):
     """Mean over positions of the 32 channels before the last convolution of SpliceAI-10k, model 1.
 
     Every position is read with 5,000 bases on each side, zeros beyond the ends of the sequence; letters
@@ -90,6 +90,7 @@ class SpliceAI:
     )
     libraries: ClassVar[tuple[str, ...]] = ("torch",)
     batch_tokens: ClassVar[int] = 1 << 20
+    alone: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -100,8 +101,8 @@ class SpliceAI:
     ) -> None:
         self.weights_digest = weights_digest
         self._window = window
-        self._device = choose_device(device)
-        tensors = {key: tensor.to(self._device) for key, tensor in tensors.items()}
+        self.device = choose_device(device)
+        tensors = {key: tensor.to(self.device) for key, tensor in tensors.items()}
         norms = [_affine(tensors, number) for number in range(1, 2 * sum(UNITS) + 1)]
         numbers = iter(range(3, 39))
         self._input = _convolution(tensors, 1)
@@ -153,7 +154,7 @@ class SpliceAI:
 
     def _features(self, one_hot: np.ndarray) -> torch.Tensor:
         """Input of the last convolution, shape=(32, n), of one-hot bases, shape=(n + 10000, 4)."""
-        image = torch.from_numpy(one_hot).to(self._device).T[None, :, None, :]
+        image = torch.from_numpy(one_hot).to(self.device).T[None, :, None, :]
         states = self._input(image)
         margin = CONTEXT
         collected = self._skips[0](_cropped(states, margin))

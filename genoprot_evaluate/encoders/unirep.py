@@ -13,7 +13,7 @@ import torch
 from genoprot_datasets.files import sha256_of
 from genoprot_evaluate.batching import length_order
 from genoprot_evaluate.encoders.base import EncoderSpec
-from genoprot_evaluate.encoders.compute import choose_device, one_thread
+from genoprot_evaluate.encoders.compute import Placed, choose_device, one_thread
 from genoprot_evaluate.encoders.pooled import check_pooling
 from genoprot_evaluate.encoders.weights import find_weights, read_tensors
 
@@ -65,7 +65,7 @@ class _Layer:
     b: torch.Tensor
 
 
-class UniRep64:
+class UniRep64(Placed):
     """Mean hidden state of the last layer of UniRep-64 over all positions, the start token included.
 
     With the pooling "last" it is the hidden state of the last position.
@@ -103,6 +103,8 @@ class UniRep64:
     )
     libraries: ClassVar[tuple[str, ...]] = ("torch",)
     batch_tokens: ClassVar[int] = 1 << 17
+    alone: ClassVar[bool] = False
+    pads: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -114,11 +116,11 @@ class UniRep64:
         self._pooling = check_pooling(pooling, tuple(READOUTS))
         self.spec = replace(type(self).spec, readout=READOUTS[pooling])
         self.weights_digest = weights_digest
-        self._device = choose_device(device)
-        self._embedding = tensors["embed_matrix"].to(self._device)
+        self.device = choose_device(device)
+        self._embedding = tensors["embed_matrix"].to(self.device)
         self._layers = []
         for index in range(LAYERS):
-            of = {name: tensors[f"mlstm.{index}.{name}"].to(self._device) for name in _NAMES}
+            of = {name: tensors[f"mlstm.{index}.{name}"].to(self.device) for name in _NAMES}
             normal = {w: _normalised(of[w], of["g" + w[1:]]) for w in ("wx", "wmx", "wh", "wmh")}
             self._layers.append(_Layer(**normal, b=of["b"]))
 
@@ -149,7 +151,7 @@ class UniRep64:
         for slot, row in enumerate(order):
             packed[offsets[1 : lengths[slot]] + slot] = tokens[row]
         with torch.inference_mode(), one_thread():
-            states = self._embedding[torch.from_numpy(packed).to(self._device)]
+            states = self._embedding[torch.from_numpy(packed).to(self.device)]
             for layer in self._layers:
                 states = _run(layer, states, running.tolist())
             if self._pooling == "last":

@@ -91,23 +91,25 @@ def test_objects_that_are_no_encoders_are_refused():
 
 def test_long_sequences_are_averaged_by_the_residues_that_pieces_contribute():
     encoder = Lengths()
-    vectors, pieces = embed_sequences(encoder, ["MK", "ABCDEFG"], ["P1", "P2"], budget=100)
-    assert pieces.tolist() == [1, 2]
-    assert vectors[0].tolist() == [2, ord("M")]
+    applied = embed_sequences(encoder, ["MK", "ABCDEFG"], ["P1", "P2"], budget=100)
+    assert applied.pieces.tolist() == [1, 2]
+    assert applied.contributed.tolist() == [2, 7]
+    assert applied.vectors[0].tolist() == [2, ord("M")]
     assert sorted(text for batch in encoder.seen for text in batch) == ["ABCD", "DEFG", "MK"]
     # The pieces share D; the second one contributes it.
-    np.testing.assert_allclose(vectors[1], [4, (3 * ord("A") + 4 * ord("D")) / 7])
+    np.testing.assert_allclose(applied.vectors[1], [4, (3 * ord("A") + 4 * ord("D")) / 7])
 
 
 def test_batches_are_longest_first_and_order_is_restored():
     encoder = Lengths()
     seen = []
     sequences = ["A", "BBBB", "CC", "DDD"]
-    vectors, _ = embed_sequences(
-        encoder, sequences, sequences, budget=8, advance=lambda *step: seen.append(step)
+    applied = embed_sequences(
+        encoder, sequences, sequences, budget=12, advance=lambda *step: seen.append(step)
     )
     assert encoder.seen == [["BBBB", "DDD"], ["CC", "A"]]
-    assert vectors[:, 0].tolist() == [1, 4, 2, 3]
+    assert applied.vectors[:, 0].tolist() == [1, 4, 2, 3]
+    assert (applied.read, applied.computed, applied.batches) == (18, 20, 2)
     assert seen == [(7, 2), (3, 2)]
 
 
