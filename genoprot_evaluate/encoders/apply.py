@@ -103,7 +103,7 @@ class _Sums:
         """Add the vectors of a batch; returns residues and sequences that are new."""
         counts = getattr(self.encoder, "window_counts", lambda texts: [1] * len(texts))(texts)
         before = len(self.done)
-        for piece, vector, count in zip(batch, vectors, counts):
+        for piece, vector, count in zip(batch, vectors, counts, strict=True):
             self.totals[piece.row] += piece.chunk.weight / len(self.sequences[piece.row]) * vector
             self.pieces[piece.row] += count
             self.reduced[piece.row] |= piece.reduced
@@ -201,7 +201,7 @@ def _attempt(
     if len(texts) > 1 and limit.excludes(tokens):
         return None
     try:
-        return _checked(encoder, encoder.embed(texts), labels)
+        return _checked(encoder, encoder.embed(list(texts)), labels)
     except Exception as error:  # allocators and drivers raise a different class each
         if memory_ran_out(error):
             limit.note(tokens)
