@@ -23,13 +23,13 @@ from genoprot_evaluate.encoders.pooled import (
     check_layer,
     check_pooling,
 )
+from genoprot_evaluate.encoders.tokenizer_file import TOKENIZER, read_tokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 __all__ = ["DnaBert2", "DnaBert2Network", "DnaBert2Sizes", "alibi_slopes"]
 
-TOKENIZER = "tokenizer.json"
 SPECIAL = ("[CLS]", "[SEP]", "[PAD]")
 RELEASED_HEADS = {768: 12}
 UNUSED = re.compile(r"(bert\.)?(pooler\.dense\.(weight|bias)|embeddings\.position_ids)|cls\..*")
@@ -245,8 +245,7 @@ class DnaBert2(PooledEncoder):
         """
         checkpoint = open_checkpoint(weights, beside=[TOKENIZER])
         network = DnaBert2Network.load(checkpoint)
-        folder = checkpoint.path if checkpoint.path.is_dir() else checkpoint.path.parent
-        tokenizer = _read_tokenizer(folder / TOKENIZER, network.sizes.vocabulary)
+        tokenizer, _ = read_tokenizer(checkpoint, network.sizes.vocabulary, SPECIAL)
         return cls(network, tokenizer, device, checkpoint.digest, pooling, layer)
 
     def tokenize(self, sequence: str) -> list[int]:
@@ -293,24 +292,3 @@ def _sizes(checkpoint: Checkpoint, prefix: str) -> DnaBert2Sizes:
         inner=inner,
         epsilon=checkpoint.number(["layer_norm_eps"], 1e-12),
     )
-
-
-def _read_tokenizer(path: Path, vocabulary: int) -> Tokenizer:
-    from tokenizers import Tokenizer
-
-    if not path.is_file():
-        raise SourceError(path, "no such file; the tokenizer lies beside the weights")
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises plain exceptions
-        raise SourceError(path, f"not a tokenizer ({' '.join(str(error).split())[:200]})") from None
-    absent = [token for token in SPECIAL if tokenizer.token_to_id(token) is None]
-    if absent:
-        raise SourceError(path, f"a tokenizer without {', '.join(absent)}")
-    if tokenizer.get_vocab_size() > vocabulary:
-        raise SourceError(
-            path, f"{tokenizer.get_vocab_size():,} tokens, but the weights have only {vocabulary:,}"
-        )
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer

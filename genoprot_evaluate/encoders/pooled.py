@@ -98,7 +98,7 @@ def pooled_readout(last: str, pooling: str, layer: int | None = None) -> str:
         "mean": last,
         "max": last.replace("mean", "maximum", 1),
         "cls": f"state of the first token, not the {last}",
-        "last": f"state of the last token, not the {last}",
+        "last": re.sub("^mean over .*? of ", "last token of ", last),
     }[pooling]
 
 

@@ -54,6 +54,10 @@ REGISTRY: Mapping[str, tuple[str, str]] = MappingProxyType(
         "hyena-1m": ("genoprot_evaluate.encoders.hyenadna", "Hyena1M"),
         "caduceus-ps": ("genoprot_evaluate.encoders.caduceus", "CaduceusPs"),
         "caduceus-ph": ("genoprot_evaluate.encoders.caduceus", "CaduceusPh"),
+        "generator-1.2b": ("genoprot_evaluate.encoders.llama", "Generator1B"),
+        "generator-3b": ("genoprot_evaluate.encoders.llama", "Generator3B"),
+        "bsm-110m": ("genoprot_evaluate.encoders.llama", "BSM110M"),
+        "bsm-270m": ("genoprot_evaluate.encoders.llama", "BSM270M"),
         "evo": ("genoprot_evaluate.encoders.evo", "Evo"),
         "evo2-7b": ("genoprot_evaluate.encoders.evo2", "Evo2"),
     }

@@ -96,6 +96,37 @@ def _dnabert2(name: str, folder: Path) -> Path:
     return path
 
 
+def llama_tokenizer(path: Path) -> None:
+    """A tokenizer of single bases between two special tokens."""
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
+
+    tokens = {token: row for row, token in enumerate(["[PAD]", "[UNK]", "[BOS]", "[EOS]", *"ACGTN"])}
+    tokenizer = Tokenizer(models.WordLevel(tokens, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    ends = [(name, tokens[name]) for name in ("[BOS]", "[EOS]")]
+    tokenizer.post_processor = processors.TemplateProcessing(single="[BOS] $A [EOS]", special_tokens=ends)
+    tokenizer.save(str(path / "tokenizer.json"))
+
+
+def llama(folder: Path, **options) -> Path:
+    """Random weights of a Llama model for GENERator, or with `vocab_size` for BSM."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    sizes = {"vocab_size": 4_128, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 3}
+    sizes |= {"num_attention_heads": 6, "num_key_value_heads": 2, "max_position_embeddings": 65}
+    torch.manual_seed(0)
+    config = LlamaConfig(**(sizes | {"initializer_range": 0.2} | options))
+    return write_checkpoint(folder, LlamaForCausalLM(config).state_dict(), config.to_dict())
+
+
+def _llama(name: str, folder: Path) -> Path:
+    if name.startswith("generator"):
+        return llama(folder / "weights")
+    path = llama(folder / "weights", vocab_size=12)
+    llama_tokenizer(path)
+    return path
+
+
 CHECKPOINTS = {
     f"genoprot_evaluate.encoders.{module}": make
     for module, make in {
@@ -108,6 +139,7 @@ CHECKPOINTS = {
         "ntv2": _ntv2,
         "prott5": _prott5,
         "dnabert2": _dnabert2,
+        "llama": _llama,
         "hyenadna": _golden("hyenadna", "small_d64_l2_512"),
         "caduceus": _caduceus,
         "evo": _golden("evo1", "tiny_131k_style", ("tiny_131k_style", "config")),
