@@ -31,7 +31,7 @@ POOLINGS = ("mean", "max", "cls", "last")
 DIGESTED = (".json", ".txt", ".model", ".safetensors", ".py")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "spiece.model")
 UNUSED = re.compile(r"(^|\.)(pooler|contact_head)\.|(inv_freq|position_ids)$")
-"""Keys that may be missing: the last hidden state does not depend on them, or they are computed."""
+"""Keys that may be missing or left over: no hidden state depends on them, or they are computed."""
 
 READOUT = "mean over tokens of the last layer, special tokens excluded"
 
@@ -282,7 +282,10 @@ def _open(folder: Path, options: dict[str, Any]) -> tuple[Any, Any, torch.nn.Mod
             )
     misshapen = {key for key, *_ in report["mismatched_keys"] if not UNUSED.search(key)}
     missing = {key for key in report["missing_keys"] if not UNUSED.search(key)} - misshapen
-    check_keys(folder, missing=sorted(missing), misshapen=sorted(misshapen))
+    # Heads lie outside the model itself, and are dropped.
+    own = f"{model.base_model_prefix}."
+    unknown = [key for key in report["unexpected_keys"] if key.startswith(own) and not UNUSED.search(key)]
+    check_keys(folder, missing=sorted(missing), unexpected=sorted(unknown), misshapen=sorted(misshapen))
     return config, tokenizer, model
 
 

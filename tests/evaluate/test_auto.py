@@ -8,13 +8,16 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 from transformers import (
     BertConfig,
     BertModel,
     EsmConfig,
     EsmModel,
     EsmTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
     T5Config,
     T5EncoderModel,
     T5Model,
@@ -206,3 +209,85 @@ def test_weights_of_another_model_type_are_refused(damaged, tmp_path):
     BertModel(BertConfig(vocab_size=33, **sizes)).config.save_pretrained(damaged)
     with pytest.raises(SourceError, match="weights of another architecture: missing"):
         load_encoder(damaged, modality="protein")
+
+
+def test_unknown_parameters_of_the_model_are_refused(damaged):
+    weights = load_file(damaged / "model.safetensors")
+    extra = {"esm.encoder.layer.0.gate.weight": np.ones(3, dtype=np.float32)}
+    named = {f"esm.{key}": value for key, value in weights.items()}
+    save_file(named | extra | {"lm_head.bias": np.ones(33, dtype=np.float32)}, damaged / "model.safetensors")
+    with pytest.raises(SourceError, match="unexpected esm.encoder.layer.0.gate.weight$"):
+        load_encoder(damaged, modality="protein")
+
+
+@pytest.mark.parametrize(
+    ("pooling", "layer"), [("mean", 1), ("max", None), ("cls", None), ("last", None), ("last", 0)]
+)
+def test_other_readouts(checkpoint, pooling, layer):
+    readout = {"pooling": pooling, "layer": layer}
+    encoder = load_encoder(checkpoint, modality="protein", device="cpu", readout=readout)
+    ids = torch.tensor([[0, *(VOCABULARY.index(letter) for letter in SEQUENCES[1]), 2]])
+    with torch.no_grad():
+        output = esm()(input_ids=ids, output_hidden_states=True)
+    rows = output.last_hidden_state[0] if layer is None else output.hidden_states[layer][0]
+    inner = rows[1:-1]
+    expected = {"mean": inner.mean(0), "max": inner.amax(0), "cls": rows[0], "last": inner[-1]}[pooling]
+    np.testing.assert_allclose(encoder.embed(SEQUENCES)[1], expected, atol=2e-5)
+    plain = load_encoder(checkpoint, modality="protein", device="cpu")
+    assert encoder.spec.readout != plain.spec.readout
+    with pytest.raises(GenoProtError, match="layer 3 is not one of 0 to 2"):
+        load_encoder(checkpoint, modality="protein", readout={"layer": 3})
+    with pytest.raises(GenoProtError, match="pooling 'median' is not one of mean, max, cls, last"):
+        load_encoder(checkpoint, modality="protein", readout={"pooling": "median"})
+    with pytest.raises(GenoProtError, match="leaves no choice of strands"):
+        load_encoder(checkpoint, modality="protein", readout={"strands": "both"})
+
+
+def dna_tokenizer(kind):
+    """Tokenizer of 3-mers, or of byte pairs."""
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+
+    words = ["[PAD]", "[UNK]", *"ACGT", "AC", "GT", "ACGT"]
+    if kind == "pairs":
+        merges = [("A", "C"), ("G", "T"), ("AC", "GT")]
+        model = models.BPE({word: row for row, word in enumerate(words)}, merges, unk_token="[UNK]")
+        tokenizer = Tokenizer(model)
+    else:
+        words = ["[PAD]", "[UNK]", *(a + b + c for a in "ACGT" for b in "ACGT" for c in "ACGT"), *"ACGT"]
+        tokenizer = Tokenizer(
+            models.WordLevel({word: row for row, word in enumerate(words)}, unk_token="[UNK]")
+        )
+        tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("[ACGT]{3}|."), "isolated")
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]"), words
+
+
+@pytest.mark.parametrize("kind", ["triples", "pairs"])
+def test_decoders_of_dna_tokens(kind, tmp_path):
+    tokenizer, words = dna_tokenizer(kind)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(words),
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=16,
+        pad_token_id=0,
+    )
+    model = LlamaForCausalLM(config).eval()
+    tokenizer.save_pretrained(tmp_path)
+    model.save_pretrained(tmp_path)
+    text = "ACGTACGTGATTACAAC"
+    tokens = {
+        "triples": ["ACG", "TAC", "GTG", "ATT", "ACA", "A", "C"],
+        "pairs": ["ACGT", "ACGT", "G", "A", "T", "T", "AC", "A", "AC"],
+    }[kind]
+    with torch.no_grad():
+        rows = model.model(torch.tensor([[words.index(token) for token in tokens]])).last_hidden_state[0]
+    for pooling, expected in {"mean": rows.mean(0), "last": rows[-1]}.items():
+        encoder = load_encoder(tmp_path, modality="dna", device="cpu", readout={"pooling": pooling})
+        np.testing.assert_allclose(encoder.embed([text.lower(), "ACG"])[0], expected, atol=2e-5)
+    assert encoder.window_counts(["ACGTT" * 40])[0] > 1
+    with pytest.raises(GenoProtError, match="puts no token in front"):
+        load_encoder(tmp_path, modality="dna", readout={"pooling": "cls"})
