@@ -62,7 +62,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         ),
         "convert-weights": (
             "genoprot_evaluate.encoders.conversion",
-            "turn a torch checkpoint into safetensors",
+            "turn a checkpoint into safetensors",
             "genoprot convert-weights pytorch_model.bin weights/",
         ),
         "cards": (

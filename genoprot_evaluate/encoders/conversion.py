@@ -1,4 +1,4 @@
-"""`genoprot convert-weights`: a torch checkpoint becomes a safetensors file, and no code in it is run."""
+"""`genoprot convert-weights`: a torch or TensorFlow checkpoint becomes safetensors; no code in it is run."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.files import atomic_file, sha256_of
+from genoprot_evaluate.encoders.tensor_bundle import SAVED_MODEL, bundle_prefix, read_bundle
 from genoprot_evaluate.encoders.weights import PICKLES, list_names, refuse_pointer
 
 if TYPE_CHECKING:
@@ -27,22 +28,23 @@ WEIGHTS = "model.safetensors"
 WRAPPERS = ("state_dict", "model_state_dict", "model", "module")
 PARALLEL = "module."
 EXTRA_STATE = "_extra_state"
-TENSORFLOW = (".pb", ".h5", ".hdf5", ".keras", ".index")
+KERAS = (".pb", ".h5", ".hdf5", ".keras")
 _REASON_LENGTH = 200
 
 
 def convert_weights(source: str | Path, out: str | Path, *, overwrite: bool = False) -> Path:
-    """Write the tensors of a torch checkpoint as safetensors, in the data types that they have.
+    """Write the tensors of a checkpoint as safetensors, in the data types that they have.
 
-    The state dict may be wrapped, as trainers do, and its keys may begin with ``module.``, which is left out.
-    Tensors that share memory are written each under its own name. The extra state that TransformerEngine
-    keeps beside its layers is dropped. A file ``model.source.json`` beside the weights tells what they were
-    made from.
+    Of torch, the state dict may be wrapped, as trainers do, and its keys may begin with ``module.``, which
+    is left out. Tensors that share memory are written each under its own name. The extra state that
+    TransformerEngine keeps beside its layers is dropped. A file ``model.source.json`` beside the weights
+    tells what they were made from.
 
     Parameters
     ----------
     source : str or Path
-        A ``.pt``, ``.pth``, ``.bin`` or ``.ckpt`` file, or a folder that holds one such file.
+        A ``.pt``, ``.pth``, ``.bin`` or ``.ckpt`` file, or a folder that holds one such file. Of TensorFlow,
+        the folder of a SavedModel, its folder of variables, or an ``.index`` file of a checkpoint.
     out : str or Path
         Path that ends in ``.safetensors``, or a folder, into which ``model.safetensors`` is written.
     overwrite : bool
@@ -56,14 +58,18 @@ def convert_weights(source: str | Path, out: str | Path, *, overwrite: bool = Fa
     Raises
     ------
     GenoProtError
-        If the source is missing, damaged, no torch checkpoint, or holds anything but tensors; a pickle that
+        If the source is missing, damaged, no such checkpoint, or holds anything but tensors; a pickle that
         asks for code is refused. If the weights are there already.
     """
-    file = _source_file(Path(source))
+    prefix = bundle_prefix(Path(source))
+    file = _source_file(Path(source)) if prefix is None else prefix.with_name(f"{prefix.name}.index")
     path = Path(out) if Path(out).suffix == ".safetensors" else Path(out) / WEIGHTS
     if path.exists() and not overwrite:
         raise GenoProtError(f"{path}: exists already; choose another OUT, or --overwrite replaces it")
-    state, dropped = _state(file, _unwrapped(file, _load(file)))
+    if prefix is None:
+        state, dropped = _state(file, _unwrapped(file, _load(file)))
+    else:
+        state, dropped = read_bundle(prefix)
     record = {
         "schema_version": SCHEMA_VERSION,
         "source": {"file": file.name, "bytes": file.stat().st_size, "sha256": sha256_of(file)},
@@ -75,13 +81,11 @@ def convert_weights(source: str | Path, out: str | Path, *, overwrite: bool = Fa
 
 
 def _source_file(source: Path) -> Path:
-    index = source.with_name(source.name + ".index")
-    if source.suffix in TENSORFLOW or index.exists() or (source / "saved_model.pb").exists():
+    if source.suffix in KERAS or (source / SAVED_MODEL).exists():
         raise SourceError(
             source,
-            "looks like a TensorFlow or Keras checkpoint, which is not read here; use a port to torch where "
-            "there is one (ProteInfer: samirchar/proteinfertorch-* of huggingface.co), or where TensorFlow "
-            "is installed, read it by tf.train.load_checkpoint and write it by safetensors.numpy.save_file",
+            "looks like a graph of TensorFlow or a file of Keras, which is not read here; of TensorFlow the "
+            "variables are read, a folder `variables` with an .index file, or a checkpoint's .index file",
         )
     if source.is_dir():
         found = sorted(file for file in source.iterdir() if file.suffix in PICKLES)
@@ -180,7 +184,9 @@ def _line(error: Exception) -> str:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `genoprot convert-weights`."""
     parser.add_argument(
-        "source", metavar="IN", help="a .pt, .pth, .bin or .ckpt file, or a folder that holds one"
+        "source",
+        metavar="IN",
+        help="a .pt, .pth, .bin or .ckpt file or a folder that holds one, or a SavedModel of TensorFlow",
     )
     parser.add_argument(
         "out", metavar="OUT", help="a .safetensors file, or a folder, which gets model.safetensors"
@@ -192,6 +198,6 @@ def run(args: argparse.Namespace) -> int:
     """Run `genoprot convert-weights`."""
     path = convert_weights(args.source, args.out, overwrite=args.overwrite)
     record = json.loads(path.with_suffix(".source.json").read_text(encoding="utf-8"))
-    dropped = f", {len(record['dropped'])} entries of extra state dropped" if record["dropped"] else ""
+    dropped = f", {len(record['dropped'])} entries that are no numbers dropped" if record["dropped"] else ""
     print(f"{path}: {record['tensors']:,} tensors, {path.stat().st_size:,} bytes{dropped}")
     return 0

@@ -249,7 +249,7 @@ def _spec(task: str, labels: str) -> EncoderSpec:
         readout="mean over residues of the last residual block",
         citation="Sanderson et al., eLife 2023",
         weights_needed=True,
-        source=f"noxpd2_cnn_swissprot_{task} of github.com/google-research/proteinfer as safetensors",
+        source=f"noxpd2_cnn_swissprot_{task} of github.com/google-research/proteinfer, to be converted",
     )
 
 

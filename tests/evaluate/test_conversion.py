@@ -164,7 +164,7 @@ def test_files_that_are_no_torch_checkpoint(tmp_path):
         archive.writestr("a.txt", "hello")
     messages = dict.fromkeys(("cut.pt", "empty.pt", "text.bin", "archive.pt"), "not a whole torch checkpoint")
     messages |= {"pointer.pt": "is a Git LFS pointer", "done.safetensors": "is a safetensors file already"}
-    messages |= dict.fromkeys(("graph.pb", "weights.h5"), "TensorFlow or Keras .*proteinfertorch")
+    messages |= dict.fromkeys(("graph.pb", "weights.h5"), "graph of TensorFlow or a file of Keras")
     messages |= {"absent.pt": "no such file or folder"}
     for name, message in messages.items():
         with pytest.raises(SourceError, match=f"{name}: .*{message}") as error:
@@ -178,8 +178,8 @@ def test_files_that_are_no_torch_checkpoint(tmp_path):
         convert_weights(tmp_path / "model", tmp_path / "out")
     (tmp_path / "model" / "saved_model.pb").write_bytes(b"")
     (tmp_path / "v1.ckpt.index").write_bytes(b"")
-    for name in ("model", "v1.ckpt"):
-        with pytest.raises(SourceError, match="TensorFlow or Keras"):
+    for name, message in {"model": "graph of TensorFlow", "v1.ckpt": "not the index of a TensorFlow"}.items():
+        with pytest.raises(SourceError, match=message):
             convert_weights(tmp_path / name, tmp_path / "out")
 
 
