@@ -104,14 +104,23 @@ def _predictions_of(
         part = chosen.filter(pc.equal(chosen["model"], name))
         labels = part["label"].to_numpy()
         predicted[name], probabilities[name] = part["predicted"].to_numpy(), part["probability"].to_numpy()
-        mean = record.scores[task][name].accuracy.mean
+        expected = record.scores[task][name].accuracy.samples
         same = len(labels) == len(predicted[names[0]]) > 0
-        if not same or abs((labels == predicted[name]).mean() - mean) > 1e-9:
+        if not same or not _equal(_by_sample(part, labels == predicted[name]), expected):
             raise GenoProtError(f"the predictions of {name!r} on {task} are not those of the record")
     accessions = [part[column] for column in ("accession_a", "accession_b") if part[column].null_count == 0]
     known = pa.array(sorted(set().union(*(column.to_pylist() for column in accessions))))
     members = np.stack([pc.index_in(column, value_set=known).to_numpy() for column in accessions], axis=1)
     return _Predictions(members, labels, predicted, probabilities)
+
+
+def _equal(found: Sequence[float], expected: Sequence[float | None]) -> bool:
+    return len(found) == len(expected) and None not in expected and np.allclose(found, expected, atol=1e-9)
+
+
+def _by_sample(part: pa.Table, right: np.ndarray) -> list[float]:
+    sample = part["sample"].to_numpy()
+    return [float(right[sample == number].mean()) for number in np.unique(sample)]
 
 
 def _gains(

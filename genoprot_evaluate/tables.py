@@ -155,10 +155,19 @@ def _footnotes(record: ResultRecord) -> Iterator[str]:
             f"{100 * intervals[0].level:.0f}% intervals of encoders and ensembles, over proteins: "
             f"±{reach[0]:.1f} to ±{reach[-1]:.1f} points"
         )
+    for task, dropped in record.dropped.items():
+        lacking = ", ".join(f"{name} lacks {len(gaps)}" for name, gaps in sorted(dropped.lacking.items()))
+        yield (
+            f"{TASKS[task].title}: {dropped.train} train and {dropped.eval} eval examples fell away for all "
+            f"models, since proteins have no vector ({lacking})"
+        )
+    notes: dict[tuple[str, str], list[str]] = {}
     for task in record.tasks:
         for model, score in sorted(record.scores[task].items()):
             if score.note is not None:
-                yield f"{task} x {model}: {score.note}"
+                notes.setdefault((model, score.note), []).append(task)
+    for (model, note), tasks in notes.items():
+        yield f"{model} on {', '.join(tasks)}: {note}"
 
 
 def _column(

@@ -12,7 +12,7 @@ from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.schema import FOLDS
 from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate.baselines import BASELINES
-from genoprot_evaluate.evaluation.scoring import DEFAULT_BASELINES, MISSING, Progress, evaluate
+from genoprot_evaluate.evaluation.scoring import DEFAULT_BASELINES, MISSING, MISSING_SHARE, Progress, evaluate
 from genoprot_evaluate.heads import VALIDATIONS, HeadConfig
 from genoprot_evaluate.store import EmbeddingTable, load_embeddings
 from genoprot_evaluate.tables import WIDTH, format_scores, percent
@@ -55,7 +55,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--missing",
         choices=MISSING,
         default="refuse",
-        help="where embeddings lack accessions: refuse to run (default), or mark the cell N/A",
+        help="where embeddings lack accessions: refuse to run (default), mark the cell N/A, or drop the "
+        "examples concerned for all models",
+    )
+    parser.add_argument(
+        "--missing-share",
+        type=float,
+        default=MISSING_SHARE,
+        metavar="SHARE",
+        help=f"share of the accessions that may be missing with --missing drop; default: {MISSING_SHARE}",
     )
     for fold in FOLDS:
         parser.add_argument(
@@ -88,6 +96,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         head=HeadConfig(validation=args.validation),
         missing=args.missing,
+        missing_share=args.missing_share,
         species={fold: getattr(args, f"{fold}_species") for fold in FOLDS},
         out=args.out,
         progress=_ticker() if sys.stderr.isatty() else None,

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.published import PublishedDataset
+from genoprot_datasets.schema import FOLDS
 from genoprot_datasets.tasks import TASKS, get_task
 from genoprot_evaluate.ensembles import default_members
-from genoprot_evaluate.evaluation.examples import TaskExamples
+from genoprot_evaluate.evaluation.examples import TaskExamples, read_examples
+from genoprot_evaluate.results import Dropped
 from genoprot_evaluate.store import EmbeddingTable, load_embeddings
 
-__all__ = ["chosen_tasks", "load_tables", "refuse_gaps", "voters"]
+__all__ = ["chosen_tasks", "drop_gaps", "indistinct", "load_tables", "refuse_gaps", "unanswerable", "voters"]
+
+# A head is fitted to one example of each class and validated on another one.
+_FEWEST = {"train": 2, "eval": 1}
 
 
 def chosen_tasks(published: PublishedDataset, tasks: Sequence[str] | None) -> tuple[str, ...]:
@@ -60,12 +68,106 @@ def voters(members: Sequence[str] | None, tables: Mapping[str, EmbeddingTable]) 
 
 def refuse_gaps(name: str, table: EmbeddingTable, examples: Iterable[TaskExamples]) -> None:
     """Raise where a table lacks accessions that the tasks need."""
+    needed, lacking = _gaps(table, examples)
+    if lacking:
+        raise GenoProtError(
+            f"embeddings {name!r} lack {_count(needed, lacking)}; embed the whole dataset, mark such cells "
+            "N/A with --missing mark, or score everybody without these proteins with --missing drop"
+        )
+
+
+def drop_gaps(
+    published: PublishedDataset,
+    examples: Mapping[str, TaskExamples],
+    tables: Mapping[str, EmbeddingTable],
+    share: float,
+    only: Mapping[str, pa.Array | None],
+) -> tuple[dict[str, TaskExamples], dict[str, Dropped]]:
+    """Leave out the examples of which any encoder lacks a protein, for all models.
+
+    So everything in a run is scored on the same examples and can be compared.
+
+    Parameters
+    ----------
+    published : PublishedDataset
+    examples : mapping of str to TaskExamples
+        By task.
+    tables : mapping of str to EmbeddingTable
+        Of the encoders.
+    share : float
+        Share of the accessions that the tasks need which an encoder may lack.
+    only : mapping of str to pyarrow.StringArray or None
+        What `examples.read_examples` was confined to.
+
+    Returns
+    -------
+    dict of str to TaskExamples
+        By task.
+    dict of str to Dropped
+        By task, for those of which examples fell away.
+
+    Raises
+    ------
+    GenoProtError
+        If an encoder lacks more.
+    """
+    absent: dict[str, set[str]] = {}
+    for name, table in tables.items():
+        needed, lacking = _gaps(table, examples.values())
+        if len(lacking) > share * needed:
+            raise GenoProtError(
+                f"embeddings {name!r} lack {_count(needed, lacking)}, more than the {share:.1%} that may be "
+                "missing; embed the whole dataset, or raise --missing-share"
+            )
+        absent[name] = set(lacking)
+    kept, dropped = {}, {}
+    for task, known in examples.items():
+        named = known.accessions.to_pylist()
+        lacking = {name: tuple(a for a in named if a in gaps) for name, gaps in absent.items()}
+        lacking = {name: gaps for name, gaps in lacking.items() if gaps}
+        kept[task] = known
+        if lacking:
+            gone = set().union(*lacking.values())
+            allowed = {
+                fold: pa.array([a for a in (named if every is None else every.to_pylist()) if a not in gone])
+                for fold, every in only.items()
+            }
+            kept[task] = read_examples(published, task, allowed)
+            lost = (len(getattr(known, fold)) - len(getattr(kept[task], fold)) for fold in FOLDS)
+            dropped[task] = Dropped(lacking, **dict(zip(FOLDS, lost)))
+    return kept, dropped
+
+
+def unanswerable(examples: TaskExamples, species: Mapping[str, Sequence[int]]) -> str | None:
+    """Why no model can be scored on a task; None where one can."""
+    for fold in FOLDS:
+        split = getattr(examples, fold)
+        if not len(split) and species[fold]:
+            return f"no {fold} example of species {', '.join(map(str, species[fold]))}"
+        fewest = _FEWEST[fold]
+        for label in (0, 1):
+            count = int((split.labels == label).sum())
+            if count < fewest:
+                return f"{count} {fold} examples of class {label}; {fewest} or more are needed"
+    return None
+
+
+def indistinct(examples: TaskExamples, table: EmbeddingTable) -> str | None:
+    """Why vectors can answer nothing: they are all the same; None where two of them differ."""
+    rows = examples.rows_in(table.accessions)
+    first = table.vectors[rows[0]]
+    if (rows < 0).any() or any(not np.array_equal(table.vectors[row], first) for row in rows):
+        return None
+    return f"all {len(rows)} proteins of the task have the same vector"
+
+
+def _gaps(table: EmbeddingTable, examples: Iterable[TaskExamples]) -> tuple[int, list[str]]:
+    """How many accessions the tasks need, and which of them a table lacks."""
     needed = sorted({accession for task in examples for accession in task.accessions.to_pylist()})
     there = set(table.accessions)
-    lacking = [accession for accession in needed if accession not in there]
-    if lacking:
-        shown = ", ".join(lacking[:3]) + (", ..." if len(lacking) > 3 else "")
-        raise GenoProtError(
-            f"embeddings {name!r} lack {len(lacking)} of the {len(needed)} accessions that the tasks need "
-            f"({shown}); embed the whole dataset, or mark such cells N/A with --missing mark"
-        )
+    return len(needed), [accession for accession in needed if accession not in there]
+
+
+def _count(needed: int, lacking: Sequence[str]) -> str:
+    shown = ", ".join(lacking[:3]) + (", ..." if len(lacking) > 3 else "")
+    return f"{len(lacking)} of the {needed} accessions that the tasks need ({shown})"

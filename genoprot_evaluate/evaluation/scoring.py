@@ -10,7 +10,6 @@ import numpy as np
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.published import PublishedDataset
-from genoprot_datasets.schema import FOLDS
 from genoprot_datasets.seeding import integer_seed
 from genoprot_evaluate.baselines import (
     BASELINES,
@@ -28,19 +27,33 @@ from genoprot_evaluate.evaluation.facts import (
     scored_models,
     software_versions,
 )
-from genoprot_evaluate.evaluation.inputs import chosen_tasks, load_tables, refuse_gaps, voters
+from genoprot_evaluate.evaluation.inputs import (
+    chosen_tasks,
+    drop_gaps,
+    indistinct,
+    load_tables,
+    refuse_gaps,
+    unanswerable,
+    voters,
+)
 from genoprot_evaluate.evaluation.species import ALL_SPECIES, accessions_of_species
 from genoprot_evaluate.evaluation.voting import combine_members, learn_to_combine
 from genoprot_evaluate.heads import HeadConfig
 from genoprot_evaluate.results import ResultRecord, Score, check_folder, write_record
 
-__all__ = ["DEFAULT_BASELINES", "MISSING", "Progress", "evaluate"]
+__all__ = ["DEFAULT_BASELINES", "MISSING", "MISSING_SHARE", "Progress", "evaluate"]
 
 DEFAULT_BASELINES = tuple(BASELINES)
 """Baselines that are scored unless others are asked for: all of them."""
 
-MISSING = ("refuse", "mark")
-"""What to do where embeddings lack accessions that a task needs: refuse to run, or mark the cell N/A."""
+MISSING = ("refuse", "mark", "drop")
+"""What to do where embeddings lack accessions that a task needs.
+
+Refuse to run, mark the cell N/A, or drop the examples concerned for all models.
+"""
+
+MISSING_SHARE = 0.05
+"""Share of the accessions that an encoder may lack where examples are dropped."""
 
 
 class Progress(NamedTuple):
@@ -63,6 +76,7 @@ def evaluate(
     seed: int = 0,
     head: HeadConfig | None = None,
     missing: str = "refuse",
+    missing_share: float = MISSING_SHARE,
     species: Mapping[str, Sequence[int]] = ALL_SPECIES,
     out: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -87,8 +101,11 @@ def evaluate(
     seed : int
         Not negative.
     head : HeadConfig, optional
-    missing : {"refuse", "mark"}
-        What to do where embeddings lack accessions that a task needs: raise, or mark the cell N/A.
+    missing : {"refuse", "mark", "drop"}
+        What to do where embeddings lack accessions that a task needs: raise, mark the cell N/A, or drop the
+        examples concerned for all models.
+    missing_share : float
+        Share of the accessions that the tasks need which an encoder may lack where examples are dropped.
     species : mapping of str to sequence of int
         NCBI taxon ids of the species whose examples count, by fold; none stands for all. Other species in
         eval than in train ask what carries over from one to the other.
@@ -111,6 +128,8 @@ def evaluate(
         raise GenoProtError(f"seed {seed} is negative")
     if missing not in MISSING:
         raise GenoProtError(f"missing={missing!r}: expected one of {', '.join(MISSING)}")
+    if not 0 <= missing_share < 1:
+        raise GenoProtError(f"missing_share={missing_share!r}: expected a share of 0 or more and less than 1")
     if out is not None:
         check_folder(out)
     head = head or HeadConfig()
@@ -124,6 +143,9 @@ def evaluate(
     if missing == "refuse":
         for name, table in tables.items():
             refuse_gaps(name, table, examples.values())
+    dropped = {}
+    if missing == "drop":
+        examples, dropped = drop_gaps(published, examples, tables, missing_share, only)
 
     width = max((table.dimension for table in tables.values()), default=DEFAULT_DIMENSION)
     everything = tables | baseline_tables(floors, published, width, seed)
@@ -132,9 +154,10 @@ def evaluate(
     own = tuple(sorted(tables)) + floors
 
     def fit(task: str, model: str, on_epoch: OnEpoch) -> Fit:
-        for fold in FOLDS:
-            if not len(getattr(examples[task], fold)):
-                return Fit("N/A", f"no {fold} example of species {', '.join(map(str, species[fold]))}")
+        if (reason := unanswerable(examples[task], species)) is not None:
+            return Fit("N/A", reason)
+        if model in tables and (reason := indistinct(examples[task], tables[model])) is not None:
+            return Fit("N/A", reason)
         head_seed = integer_seed(seed, "head", task)
         if model in everything:
             return fit_head(examples[task], everything[model], head, head_seed, on_epoch)
@@ -173,6 +196,7 @@ def evaluate(
         scores=scores,
         ensembles=ensembles,
         combinations=combinations,
+        dropped=dropped,
     )
     predictions = predictions_table(examples, fits)
     record = compare_models(record, predictions)

@@ -51,8 +51,11 @@ seed : int
 head : genoprot_evaluate.heads.HeadConfig, optional
 validation : {"pairs", "proteins"}, optional
     What is held out of train to stop early, whatever `head` says of it.
-missing : {"refuse", "mark"}
-    What to do where vectors lack proteins that a task needs: raise, or mark the cell N/A.
+missing : {"refuse", "mark", "drop"}
+    What to do where vectors lack proteins that a task needs: raise, mark the cell N/A, or drop the examples
+    concerned for all models.
+missing_share : float
+    Share of the proteins that may be missing where examples are dropped.
 
 Returns
 -------
@@ -92,6 +95,7 @@ class Genoprot(evaluate.Metric):
         head: HeadConfig | None = None,
         validation: str | None = None,
         missing: str = "refuse",
+        missing_share: float = evaluation.MISSING_SHARE,
     ) -> dict[str, Any] | None:
         """Score encoders; None in every process but the first."""
         if validation is not None:
@@ -105,6 +109,7 @@ class Genoprot(evaluate.Metric):
             "seed": seed,
             "head": head,
             "missing": missing,
+            "missing_share": missing_share,
         }
         if len(self):
             return super().compute(accessions=accessions, **options)
