@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,12 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from genoprot_datasets.errors import SourceError
-from genoprot_datasets.sources.text import open_text
+from genoprot_datasets.sources.rows import RowTable
+from genoprot_datasets.sources.text import iter_line_blocks
 
 __all__ = ["Feature", "Region", "attribute", "dbxref", "iter_features", "parse_attributes", "values"]
+
+_BLOCK_BYTES = 1 << 20
 
 
 class Feature(NamedTuple):
@@ -75,35 +79,57 @@ def iter_features(path: str | Path, kinds: Collection[str], regions: dict[str, R
         If a row has not nine fields, or a wanted one lies outside its sequence or has an impossible
         coordinate, strand or phase.
     """
-    with open_text(path) as lines:
-        for number, line in enumerate(lines, 1):
+    looked_for = frozenset(kinds) | {"region"}
+    coding = "CDS" in looked_for
+    number = 1
+    for block in iter_line_blocks(path, _BLOCK_BYTES):
+        table = RowTable(_plain_text(path, block), looked_for)
+        limit = 0.0
+        seqid = ""
+        for k in table.worth_reading():
+            if coding and table.is_plain_coding[k] and table.end[k] <= limit:
+                start, end, strand, phase, attributes = table.coding(k)
+                yield Feature(number + k, seqid, "CDS", start, end, strand, phase, attributes)
+                continue
+            line = table.line(k)
             if line.startswith("#"):
                 if line.startswith("##FASTA"):
                     return
                 if line.startswith("##sequence-region"):
-                    _add_directive(path, number, line, regions)
-                continue
-            if line == "\n":
+                    _add_directive(path, number + k, line, regions)
                 continue
             if line.count("\t") != 8:
                 found = line.count("\t") + 1
-                raise SourceError(path, f"expected 9 fields separated by tabs, found {found}", line=number)
+                message = f"expected 9 fields separated by tabs, found {found}"
+                raise SourceError(path, message, line=number + k)
             seqid, _source, kind, rest = line.split("\t", 3)
             if "%" in seqid:
                 seqid = unquote(seqid)
             if seqid not in regions:
                 regions[seqid] = Region(seqid)
-            is_region = kind == "region"
-            if is_region or kind in kinds:
-                feature = _feature(path, number, seqid, kind, rest, regions[seqid])
-                if is_region:
+            if kind in looked_for:
+                feature = _feature(path, number + k, seqid, kind, rest, regions[seqid])
+                if kind == "region":
                     _add_region(path, feature, regions)
                 if kind in kinds:
                     yield feature
+            region = regions[seqid]
+            limit = region.length if region.length and not region.circular else math.inf
+        number += len(table)
+
+
+def _plain_text(path: str | Path, block: bytes) -> bytes:
+    """A block whose lines end in a line feed only, checked to be UTF-8."""
+    try:
+        if not block.isascii():
+            block.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise SourceError(path, f"not UTF-8 text ({error.reason})") from None
+    return block.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in block else block
 
 
 def _feature(path: str | Path, line: int, seqid: str, kind: str, rest: str, region: Region) -> Feature:
-    first, last, _score, strand, phase, attributes = rest.rstrip("\n").split("\t")
+    first, last, _score, strand, phase, attributes = rest.split("\t")
     if not (_is_number(first) and _is_number(last) and 1 <= int(first) <= int(last)):
         raise SourceError(path, f"expected 1 <= start <= end, found {first!r} and {last!r}", line=line)
     end = int(last)
@@ -159,6 +185,10 @@ def parse_attributes(path: str | Path, feature: Feature) -> dict[str, str]:
     SourceError
         If an attribute has no equals sign.
     """
+    try:
+        return dict([pair.split("=", 1) for pair in map(str.strip, feature.attributes.split(";"))])
+    except ValueError:
+        pass
     attributes = {}
     for pair in feature.attributes.split(";"):
         name, equals, value = pair.strip().partition("=")

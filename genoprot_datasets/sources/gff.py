@@ -189,7 +189,7 @@ class _Collector:
         self.genes: dict[str, Gene] = {}
         self.transcripts: dict[str, dict[str, str]] = {}
         self.coding: dict[tuple[str, str], _Coding] = {}
-        self._latest: tuple[str, list[_Coding]] = ("", [])
+        self._latest: tuple[str, str, str, list[_Coding]] = ("", "", "", [])
 
     def add(self, feature: Feature) -> None:
         if feature.kind == "CDS":
@@ -212,22 +212,20 @@ class _Collector:
             )
 
     def _add_coding(self, feature: Feature) -> None:
+        line, seqid, _, start, end, strand, phase, text = feature
         # NCBI repeats the attributes on every row of a coding region, and parsing them costs most.
-        if feature.attributes != self._latest[0]:
+        if (text, seqid, strand) != self._latest[:3]:
             attributes = parse_attributes(self.path, feature)
-            identifier = attribute(attributes, "ID") or f"CDS of line {feature.line}"
-            self._latest = (
-                feature.attributes,
-                [
-                    self.coding.setdefault(
-                        (parent, identifier), _Coding(feature.line, identifier, attributes)
-                    )
-                    for parent in values(attributes, "Parent") or [""]
-                ],
-            )
-        for coding in self._latest[1]:
-            coding.rows.append((feature.start, feature.end, feature.phase))
-            coding.places.add((feature.seqid, feature.strand))
+            identifier = attribute(attributes, "ID") or f"CDS of line {line}"
+            parts = [
+                self.coding.setdefault((parent, identifier), _Coding(line, identifier, attributes))
+                for parent in values(attributes, "Parent") or [""]
+            ]
+            self._latest = (text, seqid, strand, parts)
+            for coding in parts:
+                coding.places.add((seqid, strand))
+        for coding in self._latest[3]:
+            coding.rows.append((start, end, phase))
 
     def assemble(self, regions: Mapping[str, Region]) -> Annotation:
         if not self.coding:

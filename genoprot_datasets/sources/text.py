@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import gzip
 import io
-import zlib
+import queue
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from isal import igzip, isal_zlib
+
 from genoprot_datasets.errors import SourceError
 
-__all__ = ["open_binary", "open_text"]
+__all__ = ["iter_line_blocks", "open_binary", "open_text"]
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER_BYTES = 1 << 18
+_AHEAD = 8
+"""Blocks that are decompressed before they are asked for."""
 
 
 class _Checked(io.RawIOBase):
@@ -33,7 +38,7 @@ class _Checked(io.RawIOBase):
             block = self._stream.read(len(buffer))
         except EOFError:
             raise SourceError(self._path, "truncated gzip: it ends too early; fetch the file again") from None
-        except (gzip.BadGzipFile, zlib.error) as error:
+        except (gzip.BadGzipFile, isal_zlib.error) as error:
             raise SourceError(self._path, f"damaged gzip ({error}); fetch the file again") from None
         except OSError as error:
             raise SourceError(self._path, f"cannot be read ({error.strerror or error})") from None
@@ -72,8 +77,73 @@ def open_binary(path: str | Path) -> Iterator[io.BufferedReader]:
             raise SourceError(path, f"cannot be opened ({error.strerror or error})") from None
         zipped = stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
         stream.seek(0)
-        source = gzip.GzipFile(fileobj=stream) if zipped else stream
+        source = igzip.IGzipFile(fileobj=stream) if zipped else stream
         yield stack.enter_context(io.BufferedReader(_Checked(source, path), _BUFFER_BYTES))
+
+
+def iter_line_blocks(path: str | Path, size: int) -> Iterator[bytes]:
+    """Read a file in blocks of whole lines, decompressed by a thread that runs ahead of the reader.
+
+    Parameters
+    ----------
+    path : str or Path
+        Plain or gzipped.
+    size : int
+        Bytes that are decompressed at a time; a block has about as many.
+
+    Yields
+    ------
+    bytes
+        Ends with a line feed, but for the last block of a file that does not.
+
+    Raises
+    ------
+    SourceError
+        As `open_binary`, after the blocks before the fault.
+    """
+    rest: list[bytes] = []
+    for block in _read_ahead(path, size):
+        end = block.rfind(b"\n") + 1
+        if end:
+            yield b"".join([*rest, block[:end]])
+            rest = []
+        rest.append(block[end:])
+    if last := b"".join(rest):
+        yield last
+
+
+def _read_ahead(path: str | Path, size: int) -> Iterator[bytes]:
+    """Blocks of a file, as many as `_AHEAD` of them before they are asked for."""
+    blocks: queue.Queue[bytes | BaseException] = queue.Queue(_AHEAD)
+    closed = threading.Event()
+
+    def put(item: bytes | BaseException) -> bool:
+        while not closed.is_set():
+            try:
+                blocks.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def read_ahead() -> None:
+        try:
+            with open_binary(path) as reader:
+                while put(block := reader.read(size)) and block:
+                    pass
+        except BaseException as error:  # noqa: BLE001 - raised again by the reader
+            put(error)
+
+    thread = threading.Thread(target=read_ahead, name=f"read {Path(path).name}", daemon=True)
+    thread.start()
+    try:
+        while block := blocks.get():
+            if isinstance(block, BaseException):
+                raise block
+            yield block
+    finally:
+        closed.set()
+        thread.join()
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import gzip
+import threading
 
+import numpy as np
 import pytest
 from damage import unless_refused
 from hypothesis import given
@@ -97,3 +99,47 @@ def test_real_files(shared):
     }
     assert len(genome) == 688
     assert genome["NG_007400.1"] == 21544
+
+
+@pytest.mark.parametrize(
+    "spoil", [None, b"*", b"-", b" ", b"\r", b"1", b"\n", b"\xc1", b"@", b"[", b"`", b"{"]
+)
+def test_long_records_are_read_like_short_ones(path, spoil):
+    rng = np.random.default_rng(0)
+    text = rng.choice(np.frombuffer(b"ACGTNacgtn", np.uint8), 60_000).tobytes()
+    if spoil is not None:
+        text = text[:33_333] + spoil + text[33_334:]
+    lines = b"\n".join(text[start : start + 60] for start in range(0, len(text), 60))
+    path.write_bytes(b">a\nAC\n>b\n" + lines + b"\nAC\n\n>c\nAC\n")
+    if spoil in (None, b"*", b"-", b"\n"):
+        assert [record.sequence for record in iter_fasta(path)] == [
+            b"AC",
+            text.upper().replace(b"\n", b"") + b"AC",
+            b"AC",
+        ]
+    else:
+        with pytest.raises(SourceError, match="line 3, record b: .* is no residue"):
+            list(iter_fasta(path))
+    path.write_bytes(b">a\nAC\n>b\n" + lines + b"\nAC\n\n>c\n>d\nAC\n")
+    if spoil in (None, b"*", b"-"):
+        with pytest.raises(SourceError, match="line 1006, record c"):
+            list(iter_fasta(path))
+
+
+def test_a_reader_that_stops_early_leaves_no_thread(path):
+    path.write_bytes(gzip.compress(b">a\nAC\n" + b">b\n" + b"A" * 50_000_000))
+    before = threading.active_count()
+    records = iter_fasta(path)
+    assert next(records).name == "a"
+    records.close()
+    assert threading.active_count() == before
+
+
+def test_truncated_file_is_named_after_its_whole_records(path):
+    bases = np.random.default_rng(0).choice(np.frombuffer(b"ACGT", np.uint8), 4_000_000).tobytes()
+    packed = gzip.compress(b">a\nAC\n>b\n" + bases, compresslevel=1)
+    path.write_bytes(packed[: len(packed) // 2])
+    records = iter_fasta(path)
+    assert next(records).name == "a"
+    with pytest.raises(SourceError, match="truncated gzip"):
+        next(records)

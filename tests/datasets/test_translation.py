@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from Bio.Seq import Seq
 from hypothesis import given
@@ -61,3 +62,11 @@ def test_translation_agrees_with_biopython(body, code):
 )
 def test_translation_of_special_cases(coding, code, exceptions, protein):
     assert translate(coding, code, exceptions) == protein
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 8, 4095, 4096, 4097, 50_003])
+@pytest.mark.parametrize("kind", [bytes, bytearray])
+def test_reverse_complement_of_any_length(length, kind):
+    bases = bytes(np.random.default_rng(length).choice(np.frombuffer(b"ACGTNRY", np.uint8), length))
+    partner = dict(zip(b"ACGTNRY", b"TGCANYR"))
+    assert reverse_complement(kind(bases)) == bytes(partner[base] for base in reversed(bases))
