@@ -106,7 +106,7 @@ def test_a_run_across_species_is_recorded(two_species, tmp_path):
 
 def test_vectors_of_other_species_are_not_asked_for(two_species):
     folder, yeast = two_species
-    vectors = {"alpha": {accession: np.ones(2) * len(accession) for accession in sorted(yeast)}}
+    vectors = {"alpha": {accession: [number, 1.0] for number, accession in enumerate(sorted(yeast))}}
     of_yeast = {"train": [YEAST], "eval": [YEAST]}
     record = evaluate(vectors, folder, ["ppi"], head=FAST, baselines=[], species=of_yeast)
     assert record.scores["ppi"]["alpha"].status == "OK"
