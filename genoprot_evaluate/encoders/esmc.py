@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from genoprot_datasets.errors import SourceError
 from genoprot_evaluate.encoders.base import EncoderSpec
 from genoprot_evaluate.encoders.checkpoint import Checkpoint, Origin, open_checkpoint, same_names
 from genoprot_evaluate.encoders.compute import HALF_PRECISION
+from genoprot_evaluate.encoders.esmc_package import PackagedEsmc
 from genoprot_evaluate.encoders.pooled import (
     PooledEncoder,
     check_layer,
@@ -21,7 +23,7 @@ from genoprot_evaluate.encoders.pooled import (
 )
 from genoprot_evaluate.encoders.residues import PAD, residue_tokens, upper_residues
 
-__all__ = ["EsmC", "EsmC300M", "EsmC600M"]
+__all__ = ["EsmC", "EsmC300M", "EsmC600M", "PackagedEsmC", "PackagedEsmC300M", "PackagedEsmC600M"]
 
 CHAIN_BREAK = {"|": 31}
 RELEASED_HEADS = {960: 15, 1152: 18, 2560: 40}
@@ -71,7 +73,7 @@ class EsmC(PooledEncoder):
         self.pooling = check_pooling(pooling)
         layer = check_layer(layer, len(model.layers))
         if layer is not None:
-            model.layers, model.norm = model.layers[:layer], torch.nn.Identity()
+            self._cut(model, layer)
         licence = licence or type(self).spec.licence
         self._adopt(model, device, weights_digest, layer, dimension=model.config.hidden_size, licence=licence)
 
@@ -91,22 +93,30 @@ class EsmC(PooledEncoder):
             If a file is missing or damaged, a key is missing or unexpected, a shape differs, or the number
             of heads is not known.
         """
-        from transformers import EsmcConfig, EsmcModel
-        from transformers.initialization import no_init_weights
-
         checkpoint = open_checkpoint(weights)
         first_release = bool(checkpoint.prefix("transformer.", "embed.weight"))
-        config = EsmcConfig(**_sizes(checkpoint, first_release))
-        with no_init_weights():
-            model = EsmcModel(config)
-        origins = (
-            _first_release(config.num_hidden_layers)
-            if first_release
-            else same_names(model, checkpoint.prefix("esmc."))
-        )
+        model, origins = cls._network(_sizes(checkpoint, first_release), first_release, checkpoint)
         checkpoint.fit(model, origins, UNUSED)
         licence = cls.first_licence if first_release else None
         return cls(model, device, checkpoint.digest, pooling, layer, licence)
+
+    @staticmethod
+    def _cut(model: torch.nn.Module, layer: int) -> None:
+        model.layers, model.norm = model.layers[:layer], torch.nn.Identity()
+
+    @classmethod
+    def _network(
+        cls, sizes: dict[str, Any], first_release: bool, checkpoint: Checkpoint
+    ) -> tuple[torch.nn.Module, dict[str, Origin]]:
+        """Network of some sizes, and where its parameters are in a checkpoint."""
+        from transformers import EsmcConfig, EsmcModel
+        from transformers.initialization import no_init_weights
+
+        with no_init_weights():
+            model = EsmcModel(EsmcConfig(**sizes))
+        if first_release:
+            return model, _first_release(sizes["num_hidden_layers"])
+        return model, same_names(model, checkpoint.prefix("esmc."))
 
     def tokenize(self, sequence: str) -> list[int]:
         """Tokens with ``<cls>`` and ``<eos>``; lower case is ``<unk>``, as in the official tokenizer."""
@@ -129,6 +139,32 @@ class EsmC(PooledEncoder):
 
     def _states(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         return self.model(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+
+
+class PackagedEsmC(EsmC):
+    """ESM C through the package `esm` of its authors instead of transformers, weights of the first release.
+
+    Named by its place, ``genoprot_evaluate.encoders.esmc:PackagedEsmC300M``; everything but the network is
+    the same.
+    """
+
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "esm")
+
+    @staticmethod
+    def _cut(model: PackagedEsmc, layer: int) -> None:
+        model.cut(layer)
+
+    @classmethod
+    def _network(
+        cls, sizes: dict[str, Any], first_release: bool, checkpoint: Checkpoint
+    ) -> tuple[torch.nn.Module, dict[str, Origin]]:
+        if not first_release:
+            raise SourceError(
+                checkpoint.path,
+                "weights by the names of transformers; the package esm has names of its own",
+            )
+        model = PackagedEsmc(sizes["hidden_size"], sizes["num_attention_heads"], sizes["num_hidden_layers"])
+        return model, {key.removeprefix("network."): Origin((key,)) for key in model.state_dict()}
 
 
 def _spec(name: str, dimension: int, parameters: int) -> EncoderSpec:
@@ -161,6 +197,20 @@ class EsmC600M(EsmC):
 
     spec = _spec("600M", 1_152, 573_632_640)
     first_licence = "Cambrian Non-Commercial"
+
+
+class PackagedEsmC300M(PackagedEsmC):
+    """ESM Cambrian 300M through the package `esm`."""
+
+    spec = replace(EsmC300M.spec, licence=EsmC300M.first_licence, repository="")
+    first_licence = EsmC300M.first_licence
+
+
+class PackagedEsmC600M(PackagedEsmC):
+    """ESM Cambrian 600M through the package `esm`."""
+
+    spec = replace(EsmC600M.spec, licence=EsmC600M.first_licence, repository="")
+    first_licence = EsmC600M.first_licence
 
 
 def _sizes(checkpoint: Checkpoint, first_release: bool) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from torch.nn import functional
 
 __all__ = ["selective_scan"]
 
-# Numbers in the states of one block of channels: little beside those of a long sequence.
-BLOCK = 1 << 22
-ACCELERATOR_BLOCK = 1 << 26
+# Positions whose states are together in a processor's cache, and numbers in the states of one block of
+# channels on an accelerator: little beside those of a long sequence.
+STRETCH = 32
+BLOCK = 1 << 26
 
 
 def selective_scan(
@@ -23,10 +24,12 @@ def selective_scan(
 ) -> torch.Tensor:
     """Scan ``h[t] = exp(steps[t] rates) h[t-1] + steps[t] enter[t] inputs[t]``, read as ``leave[t] . h[t]``.
 
-    The sequence is cut into about as many chunks as a chunk has positions. All chunks advance together from
-    a zero state; the state that each inherits is then carried from chunk to chunk, and its decaying share is
-    added. Either takes about the square root of the length in steps, and only exponentials of negative
-    numbers occur. Channels are computed in blocks, so that the states never exist as a whole.
+    Memory does not grow with the states, time grows with the length. A processor goes from position to
+    position through short stretches, whose exponentials, inputs and outputs are computed at once. On an
+    accelerator the sequence is cut into about as many chunks as a chunk has positions: all chunks advance
+    together from a zero state; the state that each inherits is then carried from chunk to chunk, and its
+    decaying share is added, in about the square root of the length in steps. Only exponentials of negative
+    numbers occur.
 
     Parameters
     ----------
@@ -50,6 +53,33 @@ def selective_scan(
     >>> selective_scan(one, one, torch.tensor([[-math.log(2.0)]]), one, one).flatten().tolist()
     [1.0, 1.5, 1.75]
     """
+    by = _by_stretches if inputs.device.type == "cpu" else _by_chunks
+    return by(inputs, steps, rates, enter, leave)
+
+
+def _by_stretches(
+    inputs: torch.Tensor, steps: torch.Tensor, rates: torch.Tensor, enter: torch.Tensor, leave: torch.Tensor
+) -> torch.Tensor:
+    batch, length, channels = inputs.shape
+    result = torch.empty_like(inputs)
+    state = inputs.new_zeros(batch, channels, rates.shape[1])
+    for start in range(0, length, STRETCH):
+        part = slice(start, start + STRETCH)
+        step = steps[:, part].transpose(0, 1)
+        decays = torch.mul(step[..., None], rates).exp_()
+        scaled = torch.mul(inputs[:, part].transpose(0, 1), step)
+        states = torch.mul(scaled[..., None], enter[:, part].transpose(0, 1)[:, :, None])
+        for decay, here in zip(decays, states):
+            state = here.addcmul_(decay, state)
+        outputs = torch.matmul(states, leave[:, part].transpose(0, 1)[..., None])
+        result[:, part] = outputs[..., 0].transpose(0, 1)
+        state = state.clone()
+    return result
+
+
+def _by_chunks(
+    inputs: torch.Tensor, steps: torch.Tensor, rates: torch.Tensor, enter: torch.Tensor, leave: torch.Tensor
+) -> torch.Tensor:
     batch, length, channels = inputs.shape
     size = math.isqrt(length - 1) + 1
     count = -(-length // size)
@@ -61,8 +91,7 @@ def selective_scan(
 
     entering, leaving = folded(enter)[:, :, None], folded(leave)[:, :, None]
     result = torch.empty_like(inputs)
-    budget = BLOCK if inputs.device.type == "cpu" else ACCELERATOR_BLOCK
-    width = max(1, budget // (batch * length * rates.shape[1]))
+    width = max(1, BLOCK // (batch * length * rates.shape[1]))
     for start in range(0, channels, width):
         block = slice(start, start + width)
         output = _scan(

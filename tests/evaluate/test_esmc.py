@@ -20,7 +20,9 @@ from golden_sets import (
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_evaluate.encoders import load_encoder
-from genoprot_evaluate.encoders.esmc import EsmC300M, EsmC600M
+from genoprot_evaluate.encoders.esmc import EsmC, EsmC300M, EsmC600M
+from genoprot_evaluate.encoders.esmc_package import package_is_there
+from genoprot_evaluate.encoders.plugins import import_encoder
 
 CASE = "d64_h4_l3"
 
@@ -164,3 +166,21 @@ def test_damaged_folders(weights, about, tmp_path):
     (whole / "model.safetensors.index.json").write_text("[]", encoding="utf-8")
     with pytest.raises(SourceError, match="not an index"):
         EsmC300M.load(whole, "cpu")
+
+
+@pytest.mark.skipif(not package_is_there(), reason="the package esm is not installed here")
+@pytest.mark.parametrize("readout", [{}, {"layer": 1, "pooling": "max"}, {"layer": 0}, {"pooling": "cls"}])
+def test_the_package_of_the_authors_gives_the_same_vectors(readout, weights, about, tmp_path):
+    folder = write_checkpoint(tmp_path, weights, {"n_heads": about["n_heads"]})
+    packaged = import_encoder(f"{EsmC.__module__}:PackagedEsmC300M", folder, "cpu", readout=readout)
+    sequences = [*about["sequences"], "W", "MKTAYIAKQRQISFVK" * 20]
+    expected = EsmC300M.load(folder, "cpu", **readout).embed(sequences)
+    assert difference(packaged.embed(sequences), expected) <= TOLERANCE
+    assert packaged.libraries == ("torch", "esm")
+
+
+@pytest.mark.skipif(package_is_there(), reason="the package esm is installed")
+def test_without_the_package_it_is_asked_for(weights, about, tmp_path):
+    folder = write_checkpoint(tmp_path, weights, {"n_heads": about["n_heads"]})
+    with pytest.raises(GenoProtError, match="the package esm is not installed here"):
+        import_encoder(f"{EsmC.__module__}:PackagedEsmC300M", folder, "cpu")
