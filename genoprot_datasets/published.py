@@ -12,11 +12,13 @@ import pyarrow.parquet as pq
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.schema import FOLDS, SEQUENCES, SEQUENCES_CONFIG, task_schema
+from genoprot_datasets.snapshots import fetch_snapshot, parse_hub_id
 from genoprot_datasets.tasks import TASKS, matched_config
 
 __all__ = ["FATES_NAME", "MANIFEST_NAME", "PublishedDataset", "split_path"]
 
 MANIFEST_NAME = "MANIFEST.json"
+_FILES = ("*.parquet", MANIFEST_NAME)
 
 FATES_NAME = "records.parquet"
 """File with the fate of every gene; it belongs to no configuration."""
@@ -68,7 +70,7 @@ class PublishedDataset:
         ----------
         name : str or Path
             A folder, absolute or relative to the working directory, or a Hub id such as
-            ``llnl/geno-prot``. A folder of that relative path wins.
+            ``llnl/geno-prot`` or ``llnl/geno-prot@REVISION``. A folder of that relative path wins.
         revision : str, optional
             Branch, tag or commit on the Hub.
 
@@ -81,20 +83,13 @@ class PublishedDataset:
         folder = Path(name)
         if folder.is_dir():
             return cls(folder, str(name))
-        if not isinstance(name, str) or name.count("/") != 1 or name.startswith((".", "/")):
+        wanted = parse_hub_id(name) if isinstance(name, str) else None
+        if wanted is None or wanted.config is not None:
             raise GenoProtError(f"dataset {str(name)!r}: no such folder")
-        from huggingface_hub import snapshot_download
-
-        try:
-            snapshot = snapshot_download(
-                name, repo_type="dataset", revision=revision, allow_patterns=["*.parquet", "*.json", "*.md"]
-            )
-        except Exception as error:  # the Hub's client raises a different class for every cause
-            reason = " ".join(str(error).split())
-            raise GenoProtError(
-                f"dataset {name!r}: no such folder here, and the Hub did not give it ({reason})"
-            ) from None
-        return cls(Path(snapshot), name)
+        snapshot = fetch_snapshot(
+            wanted.repository, _FILES, f"dataset {name!r}", revision=revision or wanted.revision
+        )
+        return cls(snapshot, name)
 
     @property
     def fingerprint(self) -> str:

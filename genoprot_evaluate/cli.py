@@ -95,6 +95,11 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
             "check that a record says what its predictions say",
             "genoprot validate-record results/ --dataset llnl/geno-prot",
         ),
+        "push": (
+            "genoprot_evaluate.hub.command",
+            "push a dataset, embeddings or results to the Hub",
+            "genoprot push dataset llnl/geno-prot --repo llnl/geno-prot",
+        ),
         "metric": (
             "genoprot_evaluate.metric",
             "install the module for evaluate.load('genoprot')",

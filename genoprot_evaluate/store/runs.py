@@ -17,6 +17,7 @@ import yaml
 
 from genoprot_datasets.errors import SourceError
 from genoprot_datasets.files import atomic_file, atomic_folder, sha256_of
+from genoprot_datasets.snapshots import check_inside
 from genoprot_evaluate.store.staging import Staging
 
 __all__ = [
@@ -61,6 +62,8 @@ def finished_run(folder: Path) -> dict[str, Any] | None:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         version = record["schema_version"]
+        for name in record["files"]:
+            check_inside(name, str(path))
     except (ValueError, KeyError, TypeError) as error:
         raise SourceError(path, f"not the record of a run ({error})") from None
     if version != SCHEMA_VERSION:

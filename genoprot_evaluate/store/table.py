@@ -15,11 +15,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from genoprot_datasets.errors import GenoProtError, SourceError
+from genoprot_datasets.snapshots import parse_hub_id
+from genoprot_evaluate.store.remote import fetch_embeddings
 from genoprot_evaluate.store.runs import damaged_file, finished_run, run_configs
 
 __all__ = ["EmbeddingTable", "load_embeddings"]
 
 COLUMNS = ("accession", "embedding")
+MOST_BYTES = 64_000_000_000
+"""Bytes that the two columns of a file may take in memory."""
+
 _SHOWN = 3
 
 
@@ -91,8 +96,9 @@ def load_embeddings(source: Any, config: str | None = None, *, name: str | None 
     ----------
     source : path, str, mapping, tuple, Dataset or EmbeddingTable
         A folder written by `genoprot embed` or its sub-folder, any folder of Parquet files with the columns
-        `accession` and `embedding`, a Hub id of such a dataset, a mapping from accession to vector, a pair
-        ``(accessions, matrix)``, or a `datasets.Dataset` with the two columns.
+        `accession` and `embedding`, a Hub id of such a dataset (``USER/NAME``, ``USER/NAME:CONFIG`` or
+        ``USER/NAME@REVISION:CONFIG``; only that configuration is fetched), a mapping from accession to
+        vector, a pair ``(accessions, matrix)``, or a `datasets.Dataset` with the two columns.
     config : str, optional
         Configuration of a folder that holds several.
     name : str, optional
@@ -124,7 +130,7 @@ def load_embeddings(source: Any, config: str | None = None, *, name: str | None 
     if _is_dataset(source):
         return _from_arrow(name or config or "embeddings", "the Dataset", _arrow_of(source))
     if isinstance(source, str | Path):
-        return _from_folder(_local(source), config, name)
+        return _from_folder(*_located(source, config), name)
     raise GenoProtError(
         f"embeddings of type {type(source).__name__}: give a folder, a Hub id, a mapping from accession to "
         "vector, a pair (accessions, matrix) or a Dataset"
@@ -169,7 +175,13 @@ def _from_folder(folder: Path, config: str | None, name: str | None) -> Embeddin
 
 def _read(path: Path) -> pa.Table:
     try:
-        return pq.read_table(path)
+        with pq.ParquetFile(path) as file:
+            groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
+            size = sum(group.total_byte_size for group in groups)
+            if size > MOST_BYTES:
+                raise SourceError(path, f"{size:,} bytes of columns are more than {MOST_BYTES:,}")
+            there = set(COLUMNS) <= set(file.schema_arrow.names)
+            return file.read(list(COLUMNS)) if there else file.schema_arrow.empty_table()
     except (pa.ArrowException, OSError) as error:
         raise SourceError(path, f"not a readable Parquet file ({' '.join(str(error).split())})") from None
 
@@ -260,22 +272,15 @@ def _arrow_of(dataset: Any) -> pa.Table:
     return dataset.with_format("arrow")[:]
 
 
-def _local(source: str | Path) -> Path:
+def _located(source: str | Path, config: str | None) -> tuple[Path, str | None]:
+    """Folder of embeddings and the configuration to read, from the disk or from the Hub."""
     folder = Path(source)
     if folder.is_dir():
-        return folder
-    if not isinstance(source, str) or source.count("/") != 1 or source.startswith((".", "/")):
+        return folder, config
+    wanted = parse_hub_id(source) if isinstance(source, str) else None
+    if wanted is None:
         raise GenoProtError(f"embeddings {str(source)!r}: no such folder")
-    from huggingface_hub import snapshot_download
-
-    try:
-        patterns = ["*.parquet", "*.json"]
-        return Path(snapshot_download(source, repo_type="dataset", allow_patterns=patterns))
-    except Exception as error:  # the Hub's client raises a different class for every cause
-        reason = " ".join(str(error).split())
-        raise GenoProtError(
-            f"embeddings {source!r}: no such folder here, and the Hub did not give it ({reason})"
-        ) from None
+    return fetch_embeddings(wanted, config)
 
 
 def _hidden(path: Path) -> bool:

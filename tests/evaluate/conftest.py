@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from hub_fixtures import built_dataset, hub, online, small_sources  # noqa: F401
 
 from genoprot_datasets.files import sha256_of, write_parquet
 from genoprot_datasets.published import MANIFEST_NAME, split_path

@@ -47,7 +47,14 @@ def commands(path: Path) -> Iterator[list[str]]:
 def options_of(command: str) -> set[str]:
     parser = argparse.ArgumentParser()
     importlib.import_module(COMMANDS[command][0]).add_arguments(parser)
-    return set(re.findall(r"--[a-z][a-z-]*", parser.format_help()))
+    return set(re.findall(r"--[a-z][a-z-]*", _help_of(parser)))
+
+
+def _help_of(parser: argparse.ArgumentParser) -> str:
+    """Help of a parser and of the parsers below it."""
+    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    texts = [_help_of(choice) for action in below for choice in action.choices.values()]
+    return "\n".join([parser.format_help(), *texts])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

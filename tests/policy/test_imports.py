@@ -22,7 +22,7 @@ PACKAGES = (genoprot_datasets, genoprot_evaluate)
 FLOORS = {
     "genoprot_datasets": (
         {"errors", "tasks", "schema", "files", "seeding", "resources", "translation", "composition"}
-        | {"progress", "stages", "stopping", "transfer"},
+        | {"progress", "stages", "stopping", "transfer", "hub_faults", "snapshots"},
         {"published", "sources", "synthetic", "anatomy", "partition", "identity", "relations"},
         {"records", "sampling", "taxa", "download", "ner", "balance", "matching", "gene_matching"},
         {"manifest", "card", "reading", "options"},
@@ -37,7 +37,7 @@ FLOORS = {
         | {"combinations"},
         {"encoders", "store", "heads", "ranking", "comparison", "gains", "tables"},
         {"embed", "baselines"},
-        {"evaluation", "report", "conformance", "model_cards"},
+        {"evaluation", "report", "conformance", "model_cards", "hub"},
         {"demo", "leaderboard"},
         {"cli"},
     ),
