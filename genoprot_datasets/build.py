@@ -60,6 +60,7 @@ def build(
     recogniser: str = "auto",
     evidence: str = "experimental",
     keep_differing: bool = True,
+    identities: bool = True,
     options: LabelOptions | None = None,
     show_progress: bool = False,
 ) -> dict[str, Any]:
@@ -85,6 +86,8 @@ def build(
         Evidence of the Gene Ontology annotations that count.
     keep_differing : bool
         Keep genes whose RefSeq protein differs from the UniProt sequence.
+    identities : bool
+        Align every pair: without, there is no `identity`, no `challenge` and no matched variant.
     options : LabelOptions, optional
     show_progress : bool
         Print a line per stage to standard error.
@@ -173,9 +176,10 @@ def build(
                 say(built[name].summary)
     if not built:
         raise GenoProtError("no task can be built: " + "; ".join(f"{k}: {v}" for k, v in left_out.items()))
-    with log.stage("identity") as say:
-        pairs = add_identities(built, [record.protein for record in found.records], seed)
-        say(f"{pairs:,} pairs")
+    if identities:
+        with log.stage("identity") as say:
+            pairs = add_identities(built, [record.protein for record in found.records], seed)
+            say(f"{pairs:,} pairs")
 
     with log.stage("write") as say, atomic_folder(out) as staging:
         write_sequences(staging, found.records, in_eval, chosen)
@@ -192,6 +196,7 @@ def build(
                 "eval_size": size,
                 "evidence": evidence,
                 "keep_differing": keep_differing,
+                "identities": identities,
                 "recogniser": recogniser,
             },
             "sources": describe_sources(specs, paths),

@@ -42,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="drop genes whose RefSeq protein differs from the UniProt sequence (default: keep and count)",
     )
+    parser.add_argument(
+        "--no-identity",
+        action="store_true",
+        help="do not align the pairs: no identities, challenge cases and matched variants",
+    )
     add_label_arguments(parser)
 
 
@@ -57,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
         recogniser=args.recogniser,
         evidence=args.evidence,
         keep_differing=not args.drop_differing,
+        identities=not args.no_identity,
         options=label_options(args),
         show_progress=True,
     )

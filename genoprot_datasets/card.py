@@ -15,6 +15,12 @@ from genoprot_datasets.tasks import TASKS, TaskSpec, matched_config
 
 __all__ = ["render_card"]
 
+_IDENTITY_COLUMNS = """`identity` (identical residues of the best
+  local alignment, BLOSUM62, gaps 11/1, over the length of the shorter protein), `challenge` (the identity
+  threshold that separates the train classes best gets this pair wrong)"""
+_NO_IDENTITY_COLUMNS = """and no `identity` or
+  `challenge`, because the pairs were not aligned"""
+
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
@@ -40,6 +46,7 @@ def render_card(manifest: Mapping[str, Any]) -> str:
         task_table=_task_table(manifest),
         shortfall=_shortfall(manifest),
         matched_table=_matched_table(manifest),
+        identity_columns=_IDENTITY_COLUMNS if manifest["options"]["identities"] else _NO_IDENTITY_COLUMNS,
         record_table=_record_table(manifest),
         go_terms=manifest["records"]["go_terms"],
         partition_vectors=manifest["partition_vectors"]["kind"],
@@ -71,7 +78,7 @@ def _front_matter(manifest: Mapping[str, Any]) -> str:
             }
             for config in configs
         ],
-        "dataset_info": [_dataset_info(config, task, manifest["files"]) for config, task in configs.items()],
+        "dataset_info": [_dataset_info(config, task, manifest) for config, task in configs.items()],
     }
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110).rstrip()
 
@@ -87,10 +94,11 @@ def _configs(manifest: Mapping[str, Any]) -> dict[str, TaskSpec | None]:
     return configs
 
 
-def _dataset_info(config: str, task: TaskSpec | None, files: Mapping[str, Any]) -> dict[str, Any]:
+def _dataset_info(config: str, task: TaskSpec | None, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    files, identities = manifest["files"], manifest["options"]["identities"]
     # One configuration has one set of features in `datasets`: the eval split's, which has the column
     # `sample` besides; the loader fills it with nulls in the train split.
-    schema = SEQUENCES if task is None else task_schema(task, "eval")
+    schema = SEQUENCES if task is None else task_schema(task, "eval", identities=identities)
     paths = {fold: split_path(config, fold) for fold in FOLDS}
     return {
         "config_name": config,

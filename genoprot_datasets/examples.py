@@ -19,7 +19,10 @@ from genoprot_datasets.schema import FOLDS, task_schema
 from genoprot_datasets.seeding import generator
 from genoprot_datasets.tasks import EVAL_SAMPLES, TaskSpec, get_task
 
-__all__ = ["TaskExamples", "add_identities", "draw_examples"]
+__all__ = ["WITHOUT_IDENTITIES", "TaskExamples", "add_identities", "draw_examples"]
+
+WITHOUT_IDENTITIES = "built without identities"
+"""Why a pair task has no identity-matched variant in a folder built with ``--no-identity``."""
 
 _CANDIDATES = 5_000
 """Pairs of each class that are compared by identity in order to match the classes; a train split that has
@@ -46,7 +49,7 @@ class TaskExamples:
         Identity-matched samples by fold, for pair tasks, once `add_identities` has been called; empty where
         there are too few.
     unmatched : str
-        Why there are no identity-matched samples; empty where there are some.
+        Why there are no identity-matched samples, where there are none.
     """
 
     task: TaskSpec
@@ -57,7 +60,7 @@ class TaskExamples:
     threshold: float | None = None
     candidate_identity: dict[str, np.ndarray] = field(default_factory=dict)
     matched: dict[str, MatchedDraw] = field(default_factory=dict)
-    unmatched: str = ""
+    unmatched: str = WITHOUT_IDENTITIES
 
     @property
     def summary(self) -> str:
@@ -70,7 +73,7 @@ class TaskExamples:
         draw = self.draws[fold]
         members = (draw.record,) if isinstance(draw, RecordDraw) else (draw.a, draw.b)
         columns: dict[str, Any] = {"label": draw.label, "sample": draw.sample}
-        if self.task.arity == 2:
+        if self.identity:
             columns |= {"identity": self.identity[fold], "challenge": self.challenge[fold]}
         return self._table(fold, accessions, members, columns)
 
@@ -90,7 +93,7 @@ class TaskExamples:
         columns: Mapping[str, np.ndarray],
     ) -> pa.Table:
         names = np.asarray(accessions, dtype=object)
-        schema = task_schema(self.task, fold)
+        schema = task_schema(self.task, fold, identities=bool(self.identity))
         named = dict(zip(self.task.members, (names[own] for own in members), strict=True))
         columns = {**named, **columns}
         return pa.table({name: columns[name] for name in schema.names}, schema=schema)
@@ -111,14 +114,16 @@ class TaskExamples:
         if isinstance(self.labels.relation, PairRelation):
             for fold in FOLDS:
                 draw = self.draws[fold]
-                facts[fold]["identity"] = compare_classes(self.identity[fold], draw.label)
+                if self.identity:
+                    facts[fold]["identity"] = compare_classes(self.identity[fold], draw.label)
                 facts[fold]["degree"] = compare_degrees(
                     self.labels.relation.degree, np.stack([draw.a, draw.b], axis=1), draw.label
                 )
-            facts["challenge"] = {
-                "identity_threshold": self.threshold,
-                **{f"{fold}_share": float(self.challenge[fold].mean()) for fold in FOLDS},
-            }
+            if self.identity:
+                facts["challenge"] = {
+                    "identity_threshold": self.threshold,
+                    **{f"{fold}_share": float(self.challenge[fold].mean()) for fold in FOLDS},
+                }
             facts["matched"] = self._matched_facts(self.labels.relation)
         return facts
 

@@ -120,6 +120,11 @@ class PublishedDataset:
         parts = [self._read(SEQUENCES_CONFIG, fold, SEQUENCES, read) for fold in FOLDS]
         return pa.concat_tables(parts).sort_by("accession").select(wanted)
 
+    @property
+    def has_identities(self) -> bool:
+        """Whether pair tasks have the columns `identity` and `challenge`."""
+        return self.manifest.get("options", {}).get("identities", True)
+
     def task(self, name: str, split: str, *, matched: bool = False) -> pa.Table:
         """One split of a task, with the columns of `schema.task_schema`.
 
@@ -141,7 +146,8 @@ class PublishedDataset:
             reason = self.manifest["tasks"][name].get("matched", {}).get("left_out", "not built with one")
             raise GenoProtError(f"dataset {self.name!r} has no identity-matched {name!r}: {reason}")
         config = matched_config(name) if matched else name
-        return self._read(config, split, task_schema(TASKS[name], split), None)
+        schema = task_schema(TASKS[name], split, identities=self.has_identities)
+        return self._read(config, split, schema, None)
 
     def _read(self, config: str, split: str, schema: pa.Schema, columns: list[str] | None) -> pa.Table:
         path = self.folder / split_path(config, split)

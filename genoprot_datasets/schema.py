@@ -69,7 +69,7 @@ that of a gene that was kept.
 """
 
 
-def task_schema(task: TaskSpec, split: str) -> pa.Schema:
+def task_schema(task: TaskSpec, split: str, *, identities: bool = True) -> pa.Schema:
     """Schema of one split of a task.
 
     Parameters
@@ -77,6 +77,8 @@ def task_schema(task: TaskSpec, split: str) -> pa.Schema:
     task : TaskSpec
     split : {"train", "eval"}
         The eval split has the extra column `sample`, 0 to 9.
+    identities : bool
+        Whether the folder was built with identities, which pair tasks have columns for then.
 
     Returns
     -------
@@ -94,7 +96,7 @@ def task_schema(task: TaskSpec, split: str) -> pa.Schema:
     fields.append(pa.field("label", pa.int8(), nullable=False))
     if split == "eval":
         fields.append(pa.field("sample", pa.int8(), nullable=False))
-    if task.arity == 2:
+    if task.arity == 2 and identities:
         fields.append(pa.field("identity", pa.float32(), nullable=False))
         fields.append(pa.field("challenge", pa.bool_(), nullable=False))
     return pa.schema(fields)

@@ -143,7 +143,7 @@ def _shortcuts(splits: Mapping[str, Examples], records: pa.Table) -> dict[str, A
     found: dict[str, Any] = {
         "annotation_count_accuracy": threshold_rule_accuracy(splits["train"], splits["eval"], terms)
     }
-    if splits["train"].identity is not None:
+    if splits["train"].members.shape[1] == 2:
         found["degree"] = {split: degree_balance(splits[split], n) for split in FOLDS}
         found["held_out_degree_accuracy"] = held_out_degree_accuracy(splits["train"], n)
     found["length_auroc"] = {

@@ -53,7 +53,7 @@ class Examples:
         0 everywhere in the train split.
     identity : ndarray, shape=(k,), dtype=float32, or None
     challenge : ndarray, shape=(k,), dtype=bool, or None
-        None for tasks about single records.
+        None for tasks about single records, and in a folder built without identities.
     """
 
     config: str
@@ -100,8 +100,8 @@ def read_examples(
         members=np.stack(members, axis=1).astype(np.int64),
         label=table["label"].to_numpy(),
         sample=table["sample"].to_numpy() if split == "eval" else np.zeros(table.num_rows, np.int8),
-        identity=table["identity"].to_numpy() if pair else None,
-        challenge=table["challenge"].to_numpy() if pair else None,
+        identity=table["identity"].to_numpy() if pair and published.has_identities else None,
+        challenge=table["challenge"].to_numpy() if pair and published.has_identities else None,
     )
 
 
@@ -138,7 +138,7 @@ def check_examples(examples: Examples, fold: np.ndarray, threshold: float | None
 
     twice = len(codes) - len(np.unique(np.stack([sample.astype(np.int64), codes]), axis=1).T)
     itself = (
-        int((examples.members[:, 0] == examples.members[:, -1]).sum()) if examples.identity is not None else 0
+        int((examples.members[:, 0] == examples.members[:, 1]).sum()) if examples.members.shape[1] == 2 else 0
     )
     yield Check(
         f"{where}: no example twice in a sample, no record paired with itself",

@@ -141,6 +141,8 @@ def fit_rule(
             return Fit("N/A", "a single record has no sequence identity to another")
         if name == "baseline:degree":
             return Fit("N/A", "a single record has no partners")
+    elif name == "baseline:alignment" and train.identity is None:
+        return Fit("N/A", "the dataset was built without identities")
     fold = divide_examples(train.members, train.labels, head, seed)
     asked, similarity = _asked(examples)
     if name == "baseline:alignment":

@@ -17,6 +17,7 @@ import pytest
 
 from genoprot_datasets.build import build, default_eval_size
 from genoprot_datasets.errors import GenoProtError
+from genoprot_datasets.examples import WITHOUT_IDENTITIES
 from genoprot_datasets.files import sha256_of
 from genoprot_datasets.published import FATES_NAME, PublishedDataset
 from genoprot_datasets.records import KEPT
@@ -262,3 +263,32 @@ def test_impossible_fold_size_is_refused(synthetic_sources, tmp_path):
     with pytest.raises(GenoProtError, match="eval fold of 100000"):
         build(synthetic_sources, tmp_path / "out", eval_size=100_000)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_build_without_identities_says_so_everywhere(
+    synthetic_sources, synthetic_dataset, tmp_path, monkeypatch
+):
+    from datasets import load_dataset
+
+    from genoprot_datasets.audit import audit
+
+    out = tmp_path / "llnl" / "geno-prot"
+    manifest = build(synthetic_sources, out, tasks=["pfam", "melanoma"], identities=False)
+    assert manifest["options"]["identities"] is False
+    facts = manifest["tasks"]["pfam"]
+    assert "challenge" not in facts
+    assert "identity" not in facts["train"]
+    assert facts["matched"] == {"left_out": WITHOUT_IDENTITIES}
+    plain, aligned = PublishedDataset.open(out), PublishedDataset.open(synthetic_dataset)
+    for split in ("train", "eval"):
+        expected = aligned.task("pfam", split).drop_columns(["identity", "challenge"])
+        assert plain.task("pfam", split) == expected
+        assert plain.task("melanoma", split) == aligned.task("melanoma", split)
+    assert plain.matched_tasks == ()
+    card = (out / "README.md").read_text()
+    assert "the pairs were not aligned" in card
+    assert WITHOUT_IDENTITIES in card
+    monkeypatch.chdir(tmp_path)
+    columns = load_dataset("llnl/geno-prot", "pfam")["eval"].column_names
+    assert columns == ["accession_a", "accession_b", "label", "sample"]
+    assert audit(out)["green"]
