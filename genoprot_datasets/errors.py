@@ -42,4 +42,6 @@ class SourceError(GenoProtError):
             where += f", line {line}"
         if record is not None:
             where += f", record {record}"
-        super().__init__(f"{where}: {message}")
+        # Names come out of damaged files, and the message has to stay one line.
+        text = f"{where}: {message}"
+        super().__init__("".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text))

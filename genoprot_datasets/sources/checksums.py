@@ -49,7 +49,8 @@ class ChecksumList:
     Attributes
     ----------
     files : dict of str to Checksum
-        By file name without folders.
+        By file name without folders. Of files of one name in several folders, that of the uppermost folder
+        counts; where there are several of them with different checksums, none does.
     release : str or None
         Release that the list is of, where it says.
     """
@@ -85,7 +86,7 @@ def read_checksums(text: str, source: str) -> ChecksumList:
     """
     if text.lstrip().startswith("<"):
         return _read_metalink(text, source)
-    files = {}
+    paths: dict[str, Checksum] = {}
     for number, line in enumerate(text.splitlines(), 1):
         fields = line.split(maxsplit=1)
         if not fields:
@@ -96,8 +97,21 @@ def read_checksums(text: str, source: str) -> ChecksumList:
             raise SourceError(
                 source, f"expected a checksum and a file name, found {line[:60]!r}", line=number
             )
-        files[fields[1].strip().lstrip("*").rpartition("/")[2]] = Checksum(algorithm, digest)
-    return ChecksumList(files)
+        name = fields[1].strip().lstrip("*").removeprefix("./")
+        if paths.setdefault(name, Checksum(algorithm, digest)).digest != digest:
+            raise SourceError(source, "two checksums of this file", line=number, record=name)
+    return ChecksumList(_by_name(paths))
+
+
+def _by_name(paths: dict[str, Checksum]) -> dict[str, Checksum]:
+    """Checksums by name without folders, where the uppermost folder with the name has only one."""
+    best: dict[str, tuple[int, set[Checksum]]] = {}
+    for path, checksum in paths.items():
+        depth, name = path.count("/"), path.rpartition("/")[2]
+        least, found = best.get(name, (depth, set()))
+        if depth <= least:
+            best[name] = (depth, found | {checksum} if depth == least else {checksum})
+    return {name: next(iter(found)) for name, (_, found) in best.items() if len(found) == 1}
 
 
 def _read_metalink(text: str, source: str) -> ChecksumList:

@@ -67,7 +67,7 @@ def read_gene_effects(
     kind = {"OncotreeLineage": lineage, "OncotreePrimaryDisease": disease}
     if subtype is not None:
         kind["OncotreeSubtype"] = subtype
-    wanted = _models_of(models, kind)
+    known, wanted = _models_of(models, kind)
     rows = iter_rows(effects, ",", quoted=True)
     line, header = next(rows, (1, []))
     genes = _gene_ids(effects, header, line)
@@ -76,11 +76,12 @@ def read_gene_effects(
     seen: set[str] = set()
     for line, fields in rows:
         model = fields[0]
-        if not model.isprintable():
-            raise SourceError(effects, f"model is {model!r}, expected a ModelID", line=line)
         if model in seen:
             raise SourceError(effects, "second row of this model", line=line, record=model)
         seen.add(model)
+        if model not in known:
+            message = f"model that {Path(models).name} does not have; both files must be of one release"
+            raise SourceError(effects, message, line=line, record=model)
         if model not in wanted:
             continue
         values = _effects(effects, fields, line)
@@ -98,17 +99,27 @@ def read_gene_effects(
     return GeneEffects(means, len(seen & wanted))
 
 
-def _models_of(path: str | Path, kind: Mapping[str, str]) -> set[str]:
-    """Models whose columns have these values."""
+def _models_of(path: str | Path, kind: Mapping[str, str]) -> tuple[set[str], set[str]]:
+    """Every model, and those whose columns have these values."""
     rows = iter_rows(path, ",", quoted=True)
     line, header = next(rows, (1, []))
     model, *columns = columns_of(path, header, ("ModelID", *kind), line=line)
     values = list(kind.values())
-    found = {fields[model] for _, fields in rows if [fields[column] for column in columns] == values}
+    known: set[str] = set()
+    found: set[str] = set()
+    for line, fields in rows:
+        name = fields[model]
+        if not name or not name.isprintable():
+            raise SourceError(path, f"model is {name!r}, expected a ModelID", line=line)
+        if name in known:
+            raise SourceError(path, "second row of this model", line=line, record=name)
+        known.add(name)
+        if [fields[column] for column in columns] == values:
+            found.add(name)
     if not found:
         sought = ", ".join(f"{name} {value}" for name, value in kind.items())
         raise SourceError(path, f"no model of {sought}")
-    return found
+    return known, found
 
 
 def _gene_ids(path: str | Path, header: list[str], line: int) -> list[str | None]:
@@ -132,9 +143,15 @@ def _effects(path: str | Path, fields: list[str], line: int) -> np.ndarray:
     values = np.empty(len(fields) - 1)
     for column, text in enumerate(fields[1:]):
         try:
-            values[column] = float(text) if text else math.nan
+            values[column] = _number(text) if text else math.nan
         except ValueError:
             raise SourceError(path, f"{text!r} is no number", line=line, record=fields[0]) from None
-    if np.isinf(values).any():
-        raise SourceError(path, "infinite gene effect", line=line, record=fields[0])
     return values
+
+
+def _number(text: str) -> float:
+    """Finite number; Python itself also takes underscores, other scripts' digits, blanks and ``nan``."""
+    number = float(text)
+    if not math.isfinite(number) or not text.isascii() or "_" in text or text != text.strip():
+        raise ValueError(text)
+    return number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from genoprot_datasets.errors import GenoProtError, SourceError
+from genoprot_datasets.sources.accessions import is_accession
 from genoprot_datasets.sources.tables import iter_rows
 from genoprot_datasets.sources.text import open_text
 
@@ -31,6 +33,20 @@ EXPERIMENTAL_EVIDENCE = frozenset(
 EVIDENCE = ("experimental", "any")
 """Which annotations can be asked for: those that rest on an experiment, or every one that is asserted."""
 
+_OTHER_EVIDENCE = frozenset(
+    ["ISS", "ISO", "ISA", "ISM", "IGC", "IBA", "IBD", "IKR", "IRD"]
+    + ["RCA", "TAS", "NAS", "IC", "ND", "IEA", ""]
+)
+_QUALIFIERS = frozenset(
+    ["NOT", "enables", "contributes_to", "involved_in", "located_in", "part_of", "is_active_in"]
+    + ["colocalizes_with", "acts_upstream_of", "acts_upstream_of_or_within"]
+    + ["acts_upstream_of_positive_effect", "acts_upstream_of_negative_effect"]
+    + ["acts_upstream_of_or_within_positive_effect", "acts_upstream_of_or_within_negative_effect"]
+)
+_PROTEINS = "UniProtKB"
+_OTHER_DATABASES = frozenset(["ComplexPortal", "IntAct", "RNAcentral"])
+_TERM = re.compile(r"GO:[0-9]{7}")
+_STANZAS = frozenset(["[Term]", "[Typedef]", "[Instance]"])
 _ASPECTS = frozenset("PFC")
 _NEVER_ASSERTED = "ND"
 _GAF_WIDTHS = (15, 17)
@@ -170,6 +186,9 @@ def read_ontology(path: str | Path) -> Ontology:
             raise SourceError(path, "term without an id", line=line)
         if identifier in terms or identifier in obsolete:
             raise SourceError(path, "second term of this id", line=line, record=identifier)
+        if tags.get("is_obsolete", "false") not in ("true", "false"):
+            message = f"is_obsolete is {tags['is_obsolete']!r}, expected true or false"
+            raise SourceError(path, message, line=line, record=identifier)
         if tags.get("is_obsolete") == "true":
             obsolete.add(identifier)
             continue
@@ -203,6 +222,9 @@ def _stanzas(path: str | Path) -> Iterator[tuple[int, list[tuple[str, str, int]]
         for number, line in enumerate(lines, 1):
             line = line.strip()
             if line.startswith("["):
+                if line not in _STANZAS:
+                    message = f"expected {', '.join(sorted(_STANZAS))}, found {line[:40]!r}"
+                    raise SourceError(path, message, line=number)
                 if stanza is not None:
                     yield begin, stanza
                 begin, stanza = number, [] if line == "[Term]" else None
@@ -248,13 +270,20 @@ def read_annotations(path: str | Path) -> list[GoAnnotation]:
             if width not in _GAF_WIDTHS:
                 raise SourceError(path, f"expected 17 fields as in GAF 2, found {width}", line=line)
         database, accession, _symbol, qualifier, term, _reference, evidence, _with, aspect = fields[:9]
-        if database != "UniProtKB":
+        if database in _OTHER_DATABASES:
             continue
-        if not accession or not term or aspect not in _ASPECTS:
-            message = "expected an accession, a term and an aspect P, F or C"
-            raise SourceError(path, message, line=line, record=accession or None)
+        if database != _PROTEINS:
+            raise SourceError(path, f"database {database!r}, expected {_PROTEINS}", line=line)
+        if not (is_accession(accession) and _TERM.fullmatch(term) and aspect in _ASPECTS):
+            found = f"{accession!r}, {term!r} and {aspect!r}"
+            message = f"expected an accession, a term and an aspect P, F or C, found {found}"
+            raise SourceError(path, message, line=line)
+        if evidence not in EXPERIMENTAL_EVIDENCE and evidence not in _OTHER_EVIDENCE:
+            raise SourceError(path, f"unknown evidence code {evidence!r}", line=line, record=accession)
         if qualifier not in qualifier_sets:
             qualifier_sets[qualifier] = frozenset(qualifier.split("|"))
+            if unknown := sorted(qualifier_sets[qualifier] - _QUALIFIERS):
+                raise SourceError(path, f"unknown qualifier {unknown[0]!r}", line=line, record=accession)
         annotations.append(GoAnnotation(accession, term, evidence, qualifier_sets[qualifier], aspect))
     if not annotations:
         raise SourceError(path, "no row of the database UniProtKB in it")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection
 from pathlib import Path
 
 from genoprot_datasets.errors import SourceError
+from genoprot_datasets.sources.accessions import is_accession
 from genoprot_datasets.sources.tables import columns_of, iter_rows
 
 __all__ = ["DTI_CLASSES", "read_ligands"]
@@ -16,6 +18,7 @@ DTI_CLASSES = ("D_DT", "C3_DT", "C2_DT", "C1_DT", "C0_DT", "DT", "NDT")
 2, 1 or unknown, another compound of a drug target, and a compound of a protein that is no drug target.
 The published table leaves the last class out."""
 
+_CHEMBL_ID = re.compile(r"CHEMBL[0-9]+")
 _SINGLE_PROTEIN = "SINGLE PROTEIN"
 
 
@@ -63,6 +66,10 @@ def read_ligands(
         if fields[dti] not in DTI_CLASSES:
             expected = ", ".join(DTI_CLASSES)
             raise SourceError(pairs, f"unknown DTI class {fields[dti]!r}, expected {expected}", line=line)
+        for column in (compound, target):
+            if fields[column] and not _CHEMBL_ID.fullmatch(fields[column]):
+                message = f"{header[column]} is {fields[column]!r}, expected CHEMBL and a number"
+                raise SourceError(pairs, message, line=line)
         if fields[dti] in wanted and fields[kind] == _SINGLE_PROTEIN and fields[compound]:
             for accession in targets.get(fields[target], ()):
                 ligands[accession].add(fields[compound])
@@ -75,8 +82,11 @@ def _read_targets(mapping: str | Path) -> dict[str, set[str]]:
     """Accessions by ChEMBL target, for targets that are a single protein."""
     targets: dict[str, set[str]] = defaultdict(set)
     for line, (accession, target, _name, kind) in iter_rows(mapping, "\t", width=4, comment="#"):
-        if not accession or not target:
-            raise SourceError(mapping, "row without an accession or a target", line=line)
-        if kind == _SINGLE_PROTEIN:
+        # Targets of nucleic acid have identifiers of Ensembl.
+        single = kind == _SINGLE_PROTEIN
+        if not _CHEMBL_ID.fullmatch(target) or not (is_accession(accession) if single else accession):
+            message = f"expected an accession and a ChEMBL id, found {accession!r} and {target!r}"
+            raise SourceError(mapping, message, line=line)
+        if single:
             targets[target].add(accession)
     return targets

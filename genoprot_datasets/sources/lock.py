@@ -75,6 +75,8 @@ class SourceLock:
                 message = f"schema version {version!r}, this program reads {_SCHEMA_VERSION}"
                 raise SourceError(self._path, message)
             entries = {row["file"]: LockEntry(**row) for row in rows}
+            if len(entries) != len(rows):
+                raise SourceError(self._path, "a file has two entries; remove one of them")
         except (OSError, ValueError, KeyError, TypeError) as error:
             reason = " ".join(str(error).split())
             message = f"not a lock of sources ({reason}); restore it, or remove it to record anew"

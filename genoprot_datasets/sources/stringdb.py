@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import codecs
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from genoprot_datasets.errors import SourceError
+from genoprot_datasets.sources.accessions import is_accession
 from genoprot_datasets.sources.tables import columns_of, iter_rows
 from genoprot_datasets.sources.text import open_binary
 
@@ -37,8 +38,6 @@ CHANNELS = (
 
 ACCESSION_SOURCES = frozenset({"UniProt_AC", "Ensembl_UniProt_AC", "Ensembl_UniProt"})
 """Sources of aliases that are UniProt accessions."""
-
-_ACCESSION = re.compile(r"[OPQ][0-9][A-Z0-9]{3}[0-9]|[A-NR-Z][0-9](?:[A-Z][A-Z0-9]{2}[0-9]){1,2}")
 
 
 @dataclass(frozen=True)
@@ -87,11 +86,16 @@ def read_links(path: str | Path, min_score: int = 0, channel: str = "combined") 
     column = f"{channel}_score" if channel == "combined" else channel
     lowest = min_score if channel == "combined" else max(1, min_score)
     with open_binary(path) as reader:
-        names = reader.readline().decode("utf-8", "replace").split()
+        try:
+            names = reader.readline().decode("utf-8").rstrip("\r\n").split(" ")
+        except UnicodeDecodeError as error:
+            raise SourceError(path, f"not UTF-8 text ({error.reason})", line=1) from None
         if column in CHANNELS and column not in names and _PROTEINS[0] in names:
             message = f"no scores of channel {channel} in it; expected a file protein.links.detailed"
             raise SourceError(path, message, line=1)
         columns_of(path, names, (*_PROTEINS, column), line=1)
+        if not all(name and name.isprintable() for name in names):
+            raise SourceError(path, f"header {' '.join(names)!r}, expected names and single spaces", line=1)
         table = _read_csv(path, reader, names, (*_PROTEINS, column))
     first, first_names = _encoded(table["protein1"])
     second, second_names = _encoded(table["protein2"])
@@ -123,6 +127,25 @@ def _score(text: str) -> int:
     return int(text) if int(text) <= _HIGHEST_SCORE else -1
 
 
+class _Utf8:
+    """A stream that checks its bytes; Arrow passes over a row that it cannot decode for its handler."""
+
+    closed = False
+
+    def __init__(self, path: str | Path, reader: BinaryIO) -> None:
+        self._path = path
+        self._reader = reader
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+
+    def read(self, size: int) -> bytes:
+        block = self._reader.read(size)
+        try:
+            self._decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            raise SourceError(self._path, f"not UTF-8 text ({error.reason})") from None
+        return block
+
+
 def _read_csv(path: str | Path, reader: BinaryIO, names: list[str], wanted: Sequence[str]) -> pa.Table:
     misfits: list[pa_csv.InvalidRow] = []
 
@@ -133,7 +156,7 @@ def _read_csv(path: str | Path, reader: BinaryIO, names: list[str], wanted: Sequ
     text = pa.dictionary(pa.int32(), pa.string())
     try:
         return pa_csv.read_csv(
-            reader,
+            _Utf8(path, reader),
             pa_csv.ReadOptions(use_threads=False, column_names=names, block_size=_BLOCK_BYTES),
             pa_csv.ParseOptions(
                 delimiter=" ", quote_char=False, ignore_empty_lines=False, invalid_row_handler=on_misfit
@@ -189,7 +212,7 @@ def read_aliases(path: str | Path, sources: Collection[str] = ACCESSION_SOURCES)
     for line, (identifier, alias, source) in iter_rows(path, "\t", width=3, comment="#"):
         if not identifier:
             raise SourceError(path, "row without a STRING identifier", line=line)
-        if not accepted.isdisjoint(source.split()) and _ACCESSION.fullmatch(alias):
+        if not accepted.isdisjoint(source.split()) and is_accession(alias):
             aliases[identifier].add(alias)
     if not aliases:
         raise SourceError(path, f"no row with an accession from {', '.join(sorted(accepted))}")

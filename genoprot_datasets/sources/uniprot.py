@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genoprot_datasets.errors import SourceError
+from genoprot_datasets.sources.accessions import is_accession, is_protein_identifier
 from genoprot_datasets.sources.tables import iter_rows
 from genoprot_datasets.sources.text import open_text
 
@@ -18,14 +19,25 @@ __all__ = ["MIM_TYPES", "UniProtEntry", "iter_entries", "read_entries", "read_id
 MIM_TYPES = ("phenotype", "gene+phenotype", "gene")
 """Types of references to MIM: a disease, a gene whose entry also describes one, and a gene."""
 
-# The others (references, features, keywords, dates) make up most of a file and are not used.
-_WANTED_LINES = frozenset({"ID", "AC", "GN", "OX", "CC", "DR", "SQ", "  "})
+# Names, dates, references, features and keywords make up most of a file and are not used.
+_WANTED_LINES = frozenset({"ID   ", "AC   ", "GN   ", "OX   ", "CC   ", "DR   ", "SQ   ", "     "})
+_OTHER_LINES = frozenset(
+    ["DT   ", "DE   ", "OS   ", "OG   ", "OC   ", "OH   ", "RN   ", "RP   ", "RC   ", "RX   "]
+    + ["RG   ", "RA   ", "RT   ", "RL   ", "PE   ", "KW   ", "FT   ", "**   "]
+)
 
 _CONTINUATION = "CC       "
 # Evidence stands between two full stops where it is that of a whole comment.
 _EVIDENCE = re.compile(r"(\.)?(?:\s*\{[^{}]*\})+(?(1)\.?)")
 _LOCATION = "SUBCELLULAR LOCATION:"
 _TISSUE = "TISSUE SPECIFICITY:"
+_DATABASE = re.compile(r"[\w.-]+")
+_ANY = re.compile(r".+")
+_REFERENCES = {
+    "Pfam": re.compile(r"PF[0-9]{5}"),
+    "MIM": re.compile(r"[0-9]{6}"),
+    "STRING": re.compile(r"[0-9]+\.[^\s;]+"),
+}
 _NOTE = re.compile(r"\bNote=.*", re.DOTALL)
 _MOLECULE = re.compile(r"\[[^][]*\]:")
 
@@ -138,8 +150,11 @@ def _entry_texts(path: str | Path) -> Iterator[tuple[int, str]]:
             if line.startswith(_CONTINUATION) and kept and kept[-1].startswith("CC   -!-"):
                 # UniProt wraps after a hyphen without a space.
                 kept[-1] += ("" if kept[-1].endswith("-") else " ") + line[len(_CONTINUATION) :].strip()
-            elif line[:2] in _WANTED_LINES:
+            elif (code := line[:5]) in _WANTED_LINES:
                 kept.append(line)
+            elif code not in _OTHER_LINES and line not in ("CC", "**"):
+                message = f"expected a line code and three spaces, found {line[:20]!r}"
+                raise SourceError(path, message, line=number, record=_name(kept))
     if kept:
         name = _name(kept)
         raise SourceError(path, "the file ends within the entry; fetch it again", line=begin, record=name)
@@ -164,8 +179,12 @@ def _entry(path: str | Path, line: int, text: str) -> UniProtEntry:
         reason = " ".join(str(error).split()) or "malformed line"
         message = f"not a UniProt entry ({reason})"
         raise SourceError(path, message, line=line, record=_name(text.split("\n"))) from None
-    if not record.accessions or not record.accessions[0]:
+    if not record.accessions:
         raise SourceError(path, "entry without an accession", line=line, record=record.entry_name)
+    for accession in record.accessions:
+        if not is_accession(accession):
+            message = f"{accession!r} is no UniProt accession"
+            raise SourceError(path, message, line=line, record=record.entry_name)
     accession, *secondary = record.accessions
     if not record.sequence:
         raise SourceError(path, "entry without a sequence", line=line, record=accession)
@@ -175,7 +194,12 @@ def _entry(path: str | Path, line: int, text: str) -> UniProtEntry:
         message = f"sequence of {len(record.sequence)} residues, the entry says {record.sequence_length}"
         raise SourceError(path, message, line=line, record=accession)
     locations, topologies = _locations(record.comments)
-    references = [reference for reference in record.cross_references if len(reference) > 1]
+    references = record.cross_references
+    for reference in references:
+        form = _REFERENCES.get(reference[0], _ANY)
+        if not (_DATABASE.fullmatch(reference[0]) and reference[1:] and form.fullmatch(reference[1])):
+            message = f"cross-reference {'; '.join(reference)!r} is malformed"
+            raise SourceError(path, message, line=line, record=accession)
     return UniProtEntry(
         accession=accession,
         entry_name=record.entry_name,
@@ -191,7 +215,7 @@ def _entry(path: str | Path, line: int, text: str) -> UniProtEntry:
         mim=frozenset(
             (reference[1], reference[2])
             for reference in references
-            if reference[0] == "MIM" and len(reference) > 2 and reference[2] in MIM_TYPES
+            if reference[0] == "MIM" and reference[2:] and reference[2] in MIM_TYPES
         ),
         string_ids=frozenset(reference[1] for reference in references if reference[0] == "STRING"),
     )
@@ -246,8 +270,9 @@ def read_id_mapping(
     found: dict[str, dict[str, set[str]]] = {name: defaultdict(set) for name in types}
     for line, (accession, name, identifier) in iter_rows(path, "\t", width=3):
         if name in found:
-            if not accession or not identifier:
-                raise SourceError(path, "row without an accession or an identifier", line=line)
+            if not identifier or not is_protein_identifier(accession):
+                message = f"expected an accession and an identifier, found {accession!r} and {identifier!r}"
+                raise SourceError(path, message, line=line)
             found[name][identifier].add(accession.partition("-")[0])
     if not any(found.values()):
         raise SourceError(path, f"no identifier of type {', '.join(types)}")

@@ -69,12 +69,14 @@ def test_first_column_may_have_no_title(paths):
         (EFFECTS.replace("BRAF (673)", "BRAF"), MODELS, "line 1: column 'BRAF'; expected 'SYMBOL"),
         (EFFECTS.replace("(673)", "(1)"), MODELS, "line 1: gene 1 has two columns"),
         (EFFECTS.replace("-2", "minus 2"), MODELS, "line 3, record ACH-1: 'minus 2' is no number"),
-        (EFFECTS.replace("-2", "inf"), MODELS, "line 3, record ACH-1: infinite"),
+        (EFFECTS.replace("-2", "inf"), MODELS, "line 3, record ACH-1: 'inf' is no number"),
         (EFFECTS + "ACH-2,1,1,1,1\n", MODELS, "line 6, record ACH-2: second row"),
         (EFFECTS + "ACH-9,1,1,1\n", MODELS, "line 6: expected 5 fields, found 4"),
         (EFFECTS, MODELS.replace("ModelID", "Model"), "line 1: no column ModelID"),
         (EFFECTS, MODELS.replace("Skin", "Hair"), "no model of OncotreeLineage Skin"),
-        (EFFECTS.replace("ACH-1", "ACH-7").replace("ACH-2", "ACH-8"), MODELS, "no row of a model with Skin"),
+        (EFFECTS.replace("ACH-1,", "ACH-7,"), MODELS, "line 3, record ACH-7: model that Model.csv does not"),
+        (EFFECTS, MODELS + "ACH-1,y,Skin,Melanoma\n", "line 7, record ACH-1: second row of this model"),
+        ("\n".join(EFFECTS.split("\n")[:2]) + "\n", MODELS, "no row of a model with Skin"),
     ],
 )
 def test_refused(paths, effects, models, message):

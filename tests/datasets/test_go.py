@@ -52,12 +52,12 @@ GAF_22 = "!gaf-version: 2.2\n!\n" + "".join(
     "\t".join([database, accession, "GENE", qualifier, term, "PMID:1", code, "", aspect, *["", "", "protein"],
                "taxon:9606", "", "", "", ""]) + "\n"
     for database, accession, qualifier, term, code, aspect in [
-        ("UniProtKB", "P1", "enables", "GO:0000001", "IDA", "F"),
-        ("UniProtKB", "P1", "NOT|involved_in", "GO:0000002", "IMP", "P"),
-        ("UniProtKB", "P2", "located_in", "GO:0005575", "ND", "C"),
-        ("UniProtKB", "P2", "", "GO:0000003", "IEA", "C"),
+        ("UniProtKB", "P00001", "enables", "GO:0000001", "IDA", "F"),
+        ("UniProtKB", "P00001", "NOT|involved_in", "GO:0000002", "IMP", "P"),
+        ("UniProtKB", "P00002", "located_in", "GO:0005575", "ND", "C"),
+        ("UniProtKB", "P00002", "", "GO:0000003", "IEA", "C"),
         ("RNAcentral", "URS1_9606", "enables", "GO:0000001", "IDA", "F"),
-        ("UniProtKB", "P3", "part_of", "GO:0000003", "", "C"),
+        ("UniProtKB", "P00003", "part_of", "GO:0000003", "", "C"),
     ]
 )  # fmt: skip
 
@@ -154,8 +154,8 @@ def test_damaged_ontology(path, text):
 
 def test_annotations(path):
     found = annotations_of(path, GAF_22)
-    assert found[0] == GoAnnotation("P1", "GO:0000001", "IDA", frozenset({"enables"}), "F")
-    assert [row.accession for row in found] == ["P1", "P1", "P2", "P2", "P3"]
+    assert found[0] == GoAnnotation("P00001", "GO:0000001", "IDA", frozenset({"enables"}), "F")
+    assert [row.accession for row in found] == ["P00001", "P00001", "P00002", "P00002", "P00003"]
     assert [row.asserted for row in found] == [True, False, False, True, True]
     assert [row.experimental for row in found] == [True, False, False, False, False]
     assert found[3].qualifiers == frozenset()
@@ -166,12 +166,12 @@ def test_annotations(path):
     [
         ("!gaf-version: 2.2\n", "no row of the database UniProtKB"),
         ("<html>\n", "line 1: expected 17 fields as in GAF 2, found 1"),
-        (GAF_22 + "UniProtKB\tP9\n", "line 9: expected 17 fields, found 2"),
+        (GAF_22 + "UniProtKB\tP00009\n", "line 9: expected 17 fields, found 2"),
         (
             GAF_22.replace("\tF\t", "\tQ\t", 1),
-            "line 3, record P1: expected an accession, a term and an aspect",
+            "line 3: expected an accession, a term and an aspect .*found .P00001., .GO:0000001. and .Q.",
         ),
-        (GAF_22.replace("\tP1\t", "\t\t", 1), "line 3: expected an accession"),
+        (GAF_22.replace("\tP00001\t", "\t\t", 1), "line 3: expected an accession"),
     ],
 )
 def test_refused_annotations(path, text, message):
@@ -211,13 +211,13 @@ def test_yeast_rows_without_evidence(shared):
 
 def test_terms_by_evidence():
     rows = [
-        GoAnnotation("P1", "GO:1", "IDA", frozenset(), "P"),
-        GoAnnotation("P1", "GO:2", "IEA", frozenset({"enables"}), "F"),
-        GoAnnotation("P1", "GO:3", "IDA", frozenset({"NOT", "enables"}), "F"),
-        GoAnnotation("P2", "GO:4", "", frozenset(), "C"),
-        GoAnnotation("P2", "GO:5", "ND", frozenset(), "C"),
+        GoAnnotation("P00001", "GO:1", "IDA", frozenset(), "P"),
+        GoAnnotation("P00001", "GO:2", "IEA", frozenset({"enables"}), "F"),
+        GoAnnotation("P00001", "GO:3", "IDA", frozenset({"NOT", "enables"}), "F"),
+        GoAnnotation("P00002", "GO:4", "", frozenset(), "C"),
+        GoAnnotation("P00002", "GO:5", "ND", frozenset(), "C"),
     ]
-    assert terms_of(rows, "experimental") == {"P1": {"GO:1"}}
-    assert terms_of(rows, "any") == {"P1": {"GO:1", "GO:2"}, "P2": {"GO:4"}}
+    assert terms_of(rows, "experimental") == {"P00001": {"GO:1"}}
+    assert terms_of(rows, "any") == {"P00001": {"GO:1", "GO:2"}, "P00002": {"GO:4"}}
     with pytest.raises(GenoProtError, match="evidence 'some': expected experimental or any"):
         terms_of(rows, "some")

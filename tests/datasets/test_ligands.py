@@ -11,8 +11,8 @@ from genoprot_datasets.sources.ligands import DTI_CLASSES, read_ligands
 
 MAPPING = (
     "# chembl_32 target list, 26/01/2023\n"
-    "P1\tCHEMBL1\tOne\tSINGLE PROTEIN\nP2\tCHEMBL2\tTwo\tSINGLE PROTEIN\n"
-    "P1\tCHEMBL9\tBoth\tPROTEIN COMPLEX\nP2\tCHEMBL9\tBoth\tPROTEIN COMPLEX\n"
+    "P00001\tCHEMBL1\tOne\tSINGLE PROTEIN\nP00002\tCHEMBL2\tTwo\tSINGLE PROTEIN\n"
+    "P00001\tCHEMBL9\tBoth\tPROTEIN COMPLEX\nP00002\tCHEMBL9\tBoth\tPROTEIN COMPLEX\n"
 )
 PAIRS = """\
 parent_chemblid;parent_pref_name;target_chembl_id;target_type;DTI
@@ -38,8 +38,8 @@ def read(paths, pairs=PAIRS, classes=None):
 
 
 def test_single_proteins_and_named_compounds(paths):
-    assert read(paths) == {"P1": {"CHEMBL100", "CHEMBL101"}, "P2": {"CHEMBL100"}}
-    assert read(paths, classes=["D_DT", "DT"]) == {"P1": {"CHEMBL100"}}
+    assert read(paths) == {"P00001": {"CHEMBL100", "CHEMBL101"}, "P00002": {"CHEMBL100"}}
+    assert read(paths, classes=["D_DT", "DT"]) == {"P00001": {"CHEMBL100"}}
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_refused(paths, pairs, message):
 @given(damaged(PAIRS))
 def test_damaged_pairs(paths, pairs):
     ligands = unless_refused(lambda: read(paths, pairs))
-    assert ligands is None or set(ligands) <= {"P1", "P2"}
+    assert ligands is None or set(ligands) <= {"P00001", "P00002"}
 
 
 @given(damaged(MAPPING))

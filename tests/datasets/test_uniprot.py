@@ -145,7 +145,7 @@ def comment(topic, text):
     st.text("ACDEFGHIKLMNPQRSTVWY", min_size=1, max_size=130),
 )
 def test_round_trip(path, locations, tissues, pfam, sequence):
-    text = f"ID   X_SYNTH   Reviewed;  {len(sequence)} AA.\nAC   X00001;\nOX   NCBI_TaxID=32630;\n"
+    text = f"ID   X_SYNTH   Reviewed;  {len(sequence)} AA.\nAC   X0XYZ1;\nOX   NCBI_TaxID=32630;\n"
     for number, group in enumerate(locations):
         sentences = (f"{name}{eco}{'; Lumenal side' * topology}." for name, eco, topology in group)
         isoform = f"[Isoform {number}]: " * (number % 2)
@@ -222,24 +222,28 @@ def test_yeast_entries(shared):
     assert {entry.taxon for entry in entries.values()} == {559292}
 
 
-IDENTIFIERS = (
-    "P1\tRefSeq\tNP_1.1\nP1-2\tRefSeq\tNP_2.1\nP2\tRefSeq\tNP_1.1\nP2\tGeneID\t7\nP1\tSTRING\t9606.E1\n"
-)
+IDENTIFIERS = """\
+P00001\tRefSeq\tNP_1.1
+P00001-2\tRefSeq\tNP_2.1
+P00002\tRefSeq\tNP_1.1
+P00002\tGeneID\t7
+P00001\tSTRING\t9606.E1
+"""
 
 
 def test_id_mapping(path):
     path.write_text(IDENTIFIERS)
     assert read_id_mapping(path) == {
-        "RefSeq": {"NP_1.1": {"P1", "P2"}, "NP_2.1": {"P1"}},
-        "STRING": {"9606.E1": {"P1"}},
+        "RefSeq": {"NP_1.1": {"P00001", "P00002"}, "NP_2.1": {"P00001"}},
+        "STRING": {"9606.E1": {"P00001"}},
     }
-    assert read_id_mapping(path, ["GeneID", "MIM"]) == {"GeneID": {"7": {"P2"}}, "MIM": {}}
+    assert read_id_mapping(path, ["GeneID", "MIM"]) == {"GeneID": {"7": {"P00002"}}, "MIM": {}}
     with pytest.raises(SourceError, match="no identifier of type MIM"):
         read_id_mapping(path, ["MIM"])
 
 
 @pytest.mark.parametrize(
-    "row", ["P1\tRefSeq\n", "P1\tRefSeq\tNP\tx\n", "P1\tRefSeq\t\n", "\tRefSeq\tNP_1.1\n"]
+    "row", ["P00001\tRefSeq\n", "P00001\tRefSeq\tNP\tx\n", "P00001\tRefSeq\t\n", "\tRefSeq\tNP_1.1\n"]
 )
 def test_malformed_id_mapping(path, row):
     path.write_text(IDENTIFIERS + row)
