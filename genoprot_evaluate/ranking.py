@@ -23,6 +23,8 @@ class Ranking:
     tasks : tuple of str
     ranks : mapping of str to float
         By model, best first; 1 is the best rank, equal accuracies share the mean of their ranks.
+    means : mapping of str to float
+        Mean accuracy over the same tasks, of the same models in the same order.
     left_out : mapping of str to int
         Models without a score in one of the tasks, and in how many of them they have one.
     critical_difference : float or None
@@ -35,6 +37,7 @@ class Ranking:
 
     tasks: tuple[str, ...]
     ranks: Mapping[str, float]
+    means: Mapping[str, float]
     left_out: Mapping[str, int]
     critical_difference: float | None
     p: float | None
@@ -64,16 +67,17 @@ def rank_models(record: ResultRecord) -> Ranking:
     ranked = [name for name, count in covered.items() if tasks and count == len(tasks)]
     left_out = {name: count for name, count in covered.items() if name not in ranked}
     if not ranked:
-        return Ranking(tasks, {}, left_out, None, None)
+        return Ranking(tasks, {}, {}, left_out, None, None)
     # Means of equal counts of hits can differ in the last digit.
     values = np.array([[round(means[task][name], 9) for name in ranked] for task in tasks])
     average = stats.rankdata(-values, axis=1).mean(axis=0)
     order = sorted(range(len(ranked)), key=lambda number: (average[number], ranked[number]))
     ranks = {ranked[number]: float(average[number]) for number in order}
+    overall = {name: float(np.mean([means[task][name] for task in tasks])) for name in ranks}
     if len(ranked) < 2 or len(tasks) < 2:
-        return Ranking(tasks, ranks, left_out, None, None)
+        return Ranking(tasks, ranks, overall, left_out, None, None)
     apart = critical_difference(len(ranked), len(tasks))
-    return Ranking(tasks, ranks, left_out, apart, friedman(average, len(tasks)))
+    return Ranking(tasks, ranks, overall, left_out, apart, friedman(average, len(tasks)))
 
 
 def critical_difference(models: int, tasks: int, alpha: float = 0.05) -> float:

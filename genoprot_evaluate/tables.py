@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from genoprot_datasets.tasks import GROUPS, TASKS
-from genoprot_evaluate.comparison import best_models, tied_models
+from genoprot_evaluate.comparison import best_models, lifts, tied_models
+from genoprot_evaluate.grids import all_grids, format_grid
 from genoprot_evaluate.results import KINDS, ResultRecord, Score
 
 __all__ = ["format_scores", "percent", "score_rows"]
@@ -50,16 +51,18 @@ def score_rows(record: ResultRecord) -> list[dict[str, Any]]:
         `task`, `title`, `group`, `model`, `kind`, `status`, `reason`, `accuracy_mean`, `accuracy_std`,
         `accuracy_low`, `accuracy_high`, `auroc_mean`, `auprc_mean`, `mcc_mean`, `brier_mean`,
         `calibration_error`, `validation_accuracy`, `challenge_accuracy`, `challenge_examples`,
+        `matched_accuracy`, `matched_examples`, `lift` over the best baseline, `lift_errors` (the same in
+        standard errors), `lift_over` (which baseline),
         `train_examples`, `eval_examples`, `epochs`, `note`, `best`, `tied`, and for each bin of sequence
         identity of the record `accuracy_identity_LOW_HIGH` and `examples_identity_LOW_HIGH`.
     """
     rows = []
     bins = sorted({(entry.low, entry.high) for score in _cells(record) for entry in score.identity_bins})
     for task in record.tasks:
-        best, tied = best_models(record, task), tied_models(record, task)
+        best, tied, lifted = best_models(record, task), tied_models(record, task), lifts(record, task)
         for kind in KINDS:
             for model in record.models_of(kind):
-                score = record.scores[task][model]
+                score, lift = record.scores[task][model], lifted.get(model)
                 by_identity = {(entry.low, entry.high): entry for entry in score.identity_bins}
                 rows.append(
                     {
@@ -82,6 +85,11 @@ def score_rows(record: ResultRecord) -> list[dict[str, Any]]:
                         "validation_accuracy": score.validation_accuracy,
                         "challenge_accuracy": score.challenge_accuracy,
                         "challenge_examples": score.challenge_examples,
+                        "matched_accuracy": score.matched_accuracy,
+                        "matched_examples": score.matched_examples,
+                        "lift": lift and lift.difference,
+                        "lift_errors": lift and lift.errors,
+                        "lift_over": lift and lift.baseline,
                         "train_examples": score.train_examples,
                         "eval_examples": score.eval_examples,
                         "epochs": score.epochs,
@@ -108,7 +116,7 @@ def format_scores(record: ResultRecord, width: int = WIDTH) -> str:
 
     Encoders, ensembles and baselines stand in blocks of their own; ``*`` marks the best encoder or
     ensemble of a task, ``=`` what cannot be told from it; numbers in brackets point to the reasons below
-    the table.
+    the table. The tables of `grids.all_grids` follow.
 
     Parameters
     ----------
@@ -132,6 +140,7 @@ def format_scores(record: ResultRecord, width: int = WIDTH) -> str:
     )
     if reasons:
         blocks.append("\n".join(f"[{number}] {reason}" for reason, number in reasons.items()))
+    blocks += [format_grid(grid, width) for grid in all_grids(record)]
     return "\n\n".join(blocks) + "\n"
 
 

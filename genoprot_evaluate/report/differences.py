@@ -10,17 +10,18 @@ from genoprot_evaluate.results import ResultRecord
 __all__ = ["differences_note", "rank_rows", "tie_rows", "win_table"]
 
 
-def rank_rows(record: ResultRecord) -> list[tuple[str, float, int, int]]:
-    """Model, average rank, and how many times it beats another model and is beaten, best rank first.
+def rank_rows(record: ResultRecord) -> list[tuple[str, float, float, int, int]]:
+    """Model, average rank, mean accuracy over the same tasks, wins and losses; best rank first.
 
     A model is counted once for each other model and task.
     """
     wins = beaten(record)
+    ranking = rank_models(record)
     rows = []
-    for name, rank in rank_models(record).ranks.items():
+    for name, rank in ranking.ranks.items():
         won = sum(len(tasks) for tasks in wins.get(name, {}).values())
         lost = sum(len(losers.get(name, ())) for losers in wins.values())
-        rows.append((name, rank, won, lost))
+        rows.append((name, rank, ranking.means[name], won, lost))
     return rows
 
 
@@ -47,7 +48,8 @@ def differences_note(record: ResultRecord) -> str:
     """What the ranks are taken over, how far apart they have to be, and who is left out."""
     ranking = rank_models(record)
     count = len(ranking.tasks)
-    note = f"Ranks are averages over {count} task{'s' * (count != 1)}: {', '.join(ranking.tasks) or 'none'}."
+    named = ", ".join(ranking.tasks) or "none"
+    note = f"Ranks and mean accuracies are averages over {count} task{'s' * (count != 1)}: {named}."
     if ranking.critical_difference is not None:
         note += (
             f" Two average ranks differ at the 5% level when they are {ranking.critical_difference:.2f} "

@@ -11,6 +11,7 @@ from string import Template
 from typing import Any
 
 from genoprot_datasets.tasks import TASKS
+from genoprot_evaluate.grids import Grid, all_grids
 from genoprot_evaluate.report.classes import CLASSES, models_by_class
 from genoprot_evaluate.report.differences import differences_note, rank_rows, tie_rows
 from genoprot_evaluate.report.facts import CAVEATS, numbered_reasons, printable, run_facts
@@ -63,17 +64,27 @@ def scores_markdown(record: ResultRecord) -> str:
     return template.substitute(
         tables="\n\n".join(tables),
         notes=f"\nCells without a score:\n\n{notes}\n" if reasons else "",
+        grids="\n\n".join(_grid(grid) for grid in all_grids(record)),
         differences=_differences(record),
         caveats="\n".join(f"* {caveat}" for caveat in CAVEATS),
         facts="\n".join(f"* {label}: {_escaped(value)}" for label, value in run_facts(record)),
     )
 
 
+def _grid(grid: Grid) -> str:
+    lines = [grid.heading, ["---"] + ["---:"] * (len(grid.heading) - 1), *grid.rows]
+    table = "\n".join(_line(map(_escaped, row) if row is not lines[1] else row) for row in lines)
+    return f"## {grid.title}\n\n{_escaped(grid.note)}\n\n{table}"
+
+
 def _differences(record: ResultRecord) -> str:
     """Ties with the best per task, then the ranks."""
     ties = [["Task", "Best", "Not told from it"], ["---"] * 3, *tie_rows(record)]
-    ranks = [["Model", "Average rank", "Wins", "Losses"], ["---", "---:", "---:", "---:"]]
-    ranks += [[name, f"{rank:.2f}", str(won), str(lost)] for name, rank, won, lost in rank_rows(record)]
+    ranks = [["Model", "Average rank", "Mean accuracy", "Wins", "Losses"], ["---"] + ["---:"] * 4]
+    ranks += [
+        [name, f"{rank:.2f}", f"{100 * mean:.1f}", str(won), str(lost)]
+        for name, rank, mean, won, lost in rank_rows(record)
+    ]
     tables = ["\n".join(_line(map(_escaped, row)) for row in rows) for rows in (ties, ranks)]
     return "\n\n".join([tables[0], _escaped(differences_note(record)), tables[1]])
 

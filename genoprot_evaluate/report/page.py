@@ -13,6 +13,7 @@ from typing import Any
 
 from genoprot_datasets.tasks import GROUPS, TASKS
 from genoprot_evaluate.comparison import best_models, tied_models
+from genoprot_evaluate.grids import Grid, all_grids
 from genoprot_evaluate.report.classes import CLASSES, colours, models_by_class
 from genoprot_evaluate.report.differences import differences_note, rank_rows, tie_rows, win_table
 from genoprot_evaluate.report.facts import CAVEATS, numbered_reasons, printable, run_facts
@@ -36,6 +37,9 @@ _MEASURES = {
     "validation_accuracy": "Validation %",
     "challenge_accuracy": "Challenge %",
     "challenge_examples": "Challenge pairs",
+    "matched_accuracy": "Matched %",
+    "lift": "Lift, points",
+    "lift_errors": "in errors",
     "train_examples": "Train examples",
     "eval_examples": "Eval examples",
     "epochs": "Epochs",
@@ -47,6 +51,8 @@ _IN_PERCENT = {
     "accuracy_high",
     "validation_accuracy",
     "challenge_accuracy",
+    "matched_accuracy",
+    "lift",
 }
 
 
@@ -88,6 +94,7 @@ def render_page(record: ResultRecord, figure: str, csv_text: str) -> str:
             f'<th scope="col" data-sort>{_text(title)}</th>' for title in _MEASURES.values()
         ),
         measure_rows="\n".join(_measure_rows(record)),
+        grids="\n".join(_grid(grid) for grid in all_grids(record)),
         **_differences(record),
         caveats="\n".join(f"<li>{_text(caveat)}</li>" for caveat in CAVEATS),
         facts="\n".join(
@@ -161,8 +168,9 @@ def _differences(record: ResultRecord) -> dict[str, str]:
     names, wins = win_table(record)
     ranks = (
         f'<th scope="row">{_text(name)}</th>{_number_cell(rank, f"{rank:.2f}")}'
+        f"{_number_cell(mean, f'{100 * mean:.1f}')}"
         f"{_number_cell(won, str(won))}{_number_cell(lost, str(lost))}"
-        for name, rank, won, lost in rank_rows(record)
+        for name, rank, mean, won, lost in rank_rows(record)
     )
     ties = (
         f'<th scope="row">{_text(title)}</th><td>{_text(best)}</td><td>{_text(tied)}</td>'
@@ -179,6 +187,23 @@ def _differences(record: ResultRecord) -> dict[str, str]:
         "win_heads": "".join(f'<th scope="col">{_text(name)}</th>' for name in names),
         "win_rows": _table_rows(beats),
     }
+
+
+def _grid(grid: Grid) -> str:
+    """A section with one table."""
+    heads = "".join(f'<th scope="col">{_text(name)}</th>' for name in grid.heading)
+    rows = (
+        f'<th scope="row">{_text(row[0])}</th>' + "".join(f"<td>{_text(cell)}</td>" for cell in row[1:])
+        for row in grid.rows
+    )
+    table = (
+        f'<table class="grid">\n<caption>{_text(grid.note)}</caption>\n<thead><tr>{heads}</tr></thead>\n'
+        f"<tbody>\n{_table_rows(rows)}\n</tbody>\n</table>"
+    )
+    return (
+        f"<h2>{_text(grid.title)}</h2>\n"
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{_text(grid.title)}">\n{table}\n</div>'
+    )
 
 
 def _table_rows(rows: Iterable[str]) -> str:

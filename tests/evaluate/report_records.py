@@ -8,8 +8,11 @@ from itertools import combinations
 from genoprot_datasets.seeding import generator
 from genoprot_datasets.tasks import EVAL_SAMPLES, TASKS
 from genoprot_evaluate.results import (
+    Combination,
     Comparison,
+    Dropped,
     Ensemble,
+    Gain,
     IdentityBin,
     Interval,
     ResultRecord,
@@ -32,6 +35,7 @@ NAMES = {
     **{name: ScoredModel("encoder", name, "protein", 20) for name in ("composition", "unirep-64")},
     "lucaone": ScoredModel("encoder", "LucaOne", "both", 2560),
     **{f"ensemble:{name}": ScoredModel("ensemble", name) for name in ("soft", "hard", "max")},
+    "combination:greedy": ScoredModel("combination", "greedy"),
     **{f"baseline:{name}": ScoredModel("baseline", name) for name in ("alignment", "majority")},
 }
 
@@ -57,6 +61,12 @@ def make_record(hostile: Sequence[str] = (), tasks: Sequence[str] = tuple(TASKS)
         scores=scores,
         ensembles={task: Ensemble(("kmer-4",), {"kmer-4": 1.0}) for task in tasks},
         comparisons={task: _comparisons(scores[task]) for task in tasks},
+        combinations={
+            task: Combination(("kmer-4",), 500, {"kmer-4": 3}, {"kmer-4": 0.7}, 0.1, {"kmer-4": 2.5})
+            for task in tasks
+        },
+        gains={task: (Gain("spliceai", "ensemble:soft", 0.75, 0.7, 0.02, 0.08, 0.001),) for task in tasks},
+        dropped={tasks[0]: Dropped({"kmer-4": ("P12345",)}, 12, 3)},
     )
 
 
@@ -70,7 +80,7 @@ def _comparisons(cells: Mapping[str, Score]) -> tuple[Comparison, ...]:
     for first, second in combinations(means, 2):
         gap = means[first] - means[second]
         p = 0.0005 if abs(gap) > 0.1 else 0.5
-        found.append(Comparison(first, second, gap, gap - 0.1, gap + 0.1, p))
+        found.append(Comparison(first, second, gap, gap - 0.1, gap + 0.1, p, 0.05))
     return tuple(found)
 
 

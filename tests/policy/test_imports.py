@@ -35,7 +35,7 @@ FLOORS = {
     "genoprot_evaluate": (
         {"batching", "chunking", "pooling", "ensembles", "statistics", "results", "metric", "bootstrap"}
         | {"combinations"},
-        {"encoders", "store", "heads", "ranking", "comparison", "gains", "tables"},
+        {"encoders", "store", "heads", "ranking", "comparison", "gains", "grids", "tables"},
         {"embed", "baselines"},
         {"evaluation", "report", "conformance", "model_cards", "hub"},
         {"demo", "leaderboard"},
