@@ -82,7 +82,8 @@ def compare_models(record: ResultRecord, predictions: pa.Table) -> ResultRecord:
             Comparison(names[first], names[second], *resampled.difference(first, second))
             for first, second in combinations(range(len(names)), 2)
         )
-        gains[task] = _gains(resampled, names, list(others), record.ensembles[task].members)
+        if others:
+            gains[task] = _gains(resampled, names, list(others), record.ensembles[task].members)
     return replace(record, scores=scores, comparisons=comparisons, gains=gains)
 
 

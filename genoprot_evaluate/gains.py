@@ -33,7 +33,7 @@ def counterparts(
         Predicted classes by encoder and ensemble.
     """
     found = {}
-    members = record.ensembles[task].members
+    members = record.ensembles[task].members if task in record.ensembles else ()
     accuracies = {name: record.scores[task][name].validation_accuracy for name in probabilities}
     for encoder in sorted(probabilities):
         others = sorted(set(members) ^ {encoder})
