@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,36 @@ class PublishedDataset:
     def has_identities(self) -> bool:
         """Whether pair tasks have the columns `identity` and `challenge`."""
         return self.manifest.get("options", {}).get("identities", True)
+
+    def sequence_batches(self, columns: Sequence[str], *, rows: int = 64) -> Iterator[pa.RecordBatch]:
+        """Gene-protein records a few at a time, in the order of the files, for work in little memory.
+
+        Parameters
+        ----------
+        columns : sequence of str
+            Columns of `schema.SEQUENCES`.
+        rows : int
+            Most records of a batch.
+
+        Raises
+        ------
+        SourceError
+            If a file is missing or damaged, or lacks a column.
+        """
+        schema = pa.schema([SEQUENCES.field(column) for column in columns])
+        for fold in FOLDS:
+            path = self.folder / split_path(SEQUENCES_CONFIG, fold)
+            try:
+                with pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
+                    missing = [column for column in columns if column not in file.schema_arrow.names]
+                    if missing:
+                        raise SourceError(path, f"no column {', '.join(missing)}")
+                    for batch in file.iter_batches(rows, columns=list(columns)):
+                        yield batch.select(list(columns)).cast(schema)
+            except FileNotFoundError:
+                raise SourceError(path, "not found") from None
+            except (pa.ArrowInvalid, OSError) as error:
+                raise SourceError(path, f"not a readable Parquet file ({error})") from None
 
     def task(self, name: str, split: str, *, matched: bool = False) -> pa.Table:
         """One split of a task, with the columns of `schema.task_schema`.

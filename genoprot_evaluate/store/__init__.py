@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from genoprot_evaluate.store.runs import (
+    MEASURED_NAME,
     RUN_NAME,
     SCHEMA_VERSION,
     commit_run,
@@ -12,10 +13,11 @@ from genoprot_evaluate.store.runs import (
     run_key,
     write_card,
 )
-from genoprot_evaluate.store.staging import Shard, Staging, plan_shards
+from genoprot_evaluate.store.staging import Shard, Staging, move_aside, plan_shards
 from genoprot_evaluate.store.table import EmbeddingTable, load_embeddings
 
 __all__ = [
+    "MEASURED_NAME",
     "RUN_NAME",
     "SCHEMA_VERSION",
     "EmbeddingTable",
@@ -25,6 +27,7 @@ __all__ = [
     "damaged_file",
     "finished_run",
     "load_embeddings",
+    "move_aside",
     "plan_shards",
     "run_configs",
     "run_key",

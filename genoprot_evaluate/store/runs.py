@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -16,11 +18,12 @@ import pyarrow.parquet as pq
 import yaml
 
 from genoprot_datasets.errors import SourceError
-from genoprot_datasets.files import atomic_file, atomic_folder, sha256_of
+from genoprot_datasets.files import sha256_of
 from genoprot_datasets.snapshots import check_inside
 from genoprot_evaluate.store.staging import Staging
 
 __all__ = [
+    "MEASURED_NAME",
     "RUN_NAME",
     "SCHEMA_VERSION",
     "commit_run",
@@ -32,8 +35,10 @@ __all__ = [
 ]
 
 RUN_NAME = "run.json"
+MEASURED_NAME = "measured.json"
 SCHEMA_VERSION = 1
 FILE_VALUES = 1 << 26
+GROUP_VALUES = 1 << 23
 
 
 def run_key(material: Mapping[str, Any]) -> str:
@@ -91,11 +96,15 @@ def commit_run(
     out: Path,
     name: str,
     record: Mapping[str, Any],
-    accessions: Sequence[str],
+    measured: Mapping[str, Any],
+    accessions: pa.Array,
     shards: Sequence[np.ndarray],
     staging: Staging,
 ) -> Path:
     """Write the final files of a run from its shards and give them their name.
+
+    Rows are gathered a block at a time, so that memory does not grow with their number. The files are made
+    inside the folder of the shards and renamed from there: whatever a kill leaves is in that folder.
 
     Parameters
     ----------
@@ -105,48 +114,71 @@ def commit_run(
         Configuration; a finished run of that name is replaced.
     record : mapping
         Goes to ``run.json``, with `rows`, `dimension` and `files` added.
-    accessions : sequence of str
+    measured : mapping
+        Goes to ``measured.json``: what differs when the run is repeated.
+    accessions : pyarrow.Array
         Sorted.
     shards : sequence of ndarray
         Positions in `accessions` that each shard of `staging` holds.
     staging : Staging
-        Removed at the end.
+        Stays; remove it when the card is written.
 
     Returns
     -------
     Path
         Folder of the configuration.
     """
-    vectors = [staging.vectors(index) for index in range(len(shards))]
-    dimension = vectors[0].shape[1]
+    dimension = staging.vectors(0).shape[1]
     rows = max(1, FILE_VALUES // dimension)
     count = -(-len(accessions) // rows)
+    shard_of = np.empty(len(accessions), dtype=np.int32)
+    for index, positions in enumerate(shards):
+        shard_of[positions] = index
+    folder = staging.folder / "final"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     listed = {}
-    with atomic_folder(out / name) as folder:
-        for number in range(count):
-            start, stop = number * rows, min(len(accessions), (number + 1) * rows)
-            block = np.empty((stop - start, dimension), dtype=np.float32)
-            for positions, part in zip(shards, vectors):
-                inside = (positions >= start) & (positions < stop)
-                block[positions[inside] - start] = part[inside]
-            path = folder / f"train-{number:05d}-of-{count:05d}.parquet"
-            _write_vectors(accessions[start:stop], block, path)
-            listed[path.name] = {
-                "sha256": sha256_of(path),
-                "rows": stop - start,
-                "bytes": path.stat().st_size,
-            }
-        whole = {**record, "rows": len(accessions), "dimension": dimension, "files": listed}
-        text = json.dumps(whole, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-        (folder / RUN_NAME).write_text(text, encoding="utf-8")
-    staging.remove()
-    write_card(out)
-    return out / name
+    for number in range(count):
+        start, stop = number * rows, min(len(accessions), (number + 1) * rows)
+        path = folder / f"train-{number:05d}-of-{count:05d}.parquet"
+        _write_vectors(accessions, (start, stop), (shards, shard_of), staging, path)
+        listed[path.name] = {"sha256": sha256_of(path), "rows": stop - start, "bytes": path.stat().st_size}
+    _write_json(measured, folder / MEASURED_NAME)
+    # The record is the marker of a finished run.
+    _write_json(
+        {**record, "rows": len(accessions), "dimension": dimension, "files": listed}, folder / RUN_NAME
+    )
+    final = out / name
+    if final.exists():
+        retired = staging.folder / "replaced"
+        shutil.rmtree(retired, ignore_errors=True)
+        os.replace(final, retired)
+    os.replace(folder, final)
+    return final
 
 
-def write_card(out: Path) -> None:
-    """Write ``README.md`` of a folder of embeddings from the records of its runs."""
-    runs = {name: finished_run(out / name) for name in run_configs(out)}
+def write_card(out: Path, staging: Staging) -> None:
+    """Write ``README.md`` of a folder of embeddings from the records of its runs.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of embeddings.
+    staging : Staging
+        Where the file is made before it gets its name.
+    """
+    names: tuple[str, ...] = ()
+    # Another run may have been finished in the meantime, and its card overwritten.
+    while names != run_configs(out):
+        names = run_configs(out)
+        staging.folder.mkdir(parents=True, exist_ok=True)
+        path = staging.folder / "README.md"
+        path.write_text(_card(out, names), encoding="utf-8")
+        os.replace(path, out / "README.md")
+
+
+def _card(out: Path, names: Sequence[str]) -> str:
+    runs = {name: finished_run(out / name) for name in names}
     configs = [
         {"config_name": name, "data_files": [{"split": "train", "path": f"{name}/*.parquet"}]}
         for name in runs
@@ -157,27 +189,47 @@ def write_card(out: Path) -> None:
         for name, run in runs.items()
     ]
     template = Template(files(__package__).joinpath("embeddings_card.md").read_text(encoding="utf-8"))
-    text = template.substitute(
+    return template.substitute(
         front_matter=yaml.safe_dump({"configs": configs}, sort_keys=False).rstrip(),
         dataset=", ".join(sorted({run["dataset"]["name"] for run in runs.values()})),
         example=next(iter(runs)),
         rows="\n".join(rows),
     )
-    with atomic_file(out / "README.md") as path:
-        path.write_text(text, encoding="utf-8")
 
 
-def _write_vectors(accessions: Sequence[str], vectors: np.ndarray, path: Path) -> None:
-    values = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
-    table = pa.table({"accession": pa.array(accessions, pa.string()), "embedding": values})
+def _write_json(content: Mapping[str, Any], path: Path) -> None:
+    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8")
+
+
+def _write_vectors(
+    accessions: pa.Array,
+    span: tuple[int, int],
+    places: tuple[Sequence[np.ndarray], np.ndarray],
+    staging: Staging,
+    path: Path,
+) -> None:
+    shards, shard_of = places
+    dimension = staging.vectors(0).shape[1]
+    schema = pa.schema([("accession", pa.string()), ("embedding", pa.list_(pa.float32(), dimension))])
+    rows = max(1, GROUP_VALUES // dimension)
     # A dictionary of floats makes the file larger than the floats themselves.
-    pq.write_table(
-        table,
+    with pq.ParquetWriter(
         path,
+        schema,
         compression="zstd",
         use_dictionary=False,
-        row_group_size=max(1, FILE_VALUES // 8 // vectors.shape[1]),
         write_page_checksum=True,
         write_page_index=True,
         use_content_defined_chunking=True,
-    )
+    ) as writer:
+        for start in range(*span, rows):
+            stop = min(span[1], start + rows)
+            block = np.empty((stop - start, dimension), dtype=np.float32)
+            for index in np.unique(shard_of[start:stop]):
+                positions = shards[index]
+                inside = (positions >= start) & (positions < stop)
+                block[positions[inside] - start] = staging.vectors(index)[inside]
+            values = pa.FixedSizeListArray.from_arrays(pa.array(block.ravel()), dimension)
+            names = accessions.slice(start, stop - start)
+            writer.write_table(pa.table([names, values], schema=schema), row_group_size=rows)

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,6 +39,27 @@ embed(Slow(), sys.argv[1], sys.argv[2])
 """
 
 
+# Vectors that no compression makes smaller, under a limit of the size of files.
+WIDE_RUN = """
+import resource, sys, zlib
+import numpy as np
+from genoprot_evaluate.embed import embed
+from genoprot_evaluate.encoders import EncoderSpec
+
+class Wide:
+    spec = EncoderSpec("wide", modality="protein", dimension=400)
+    weights_digest = "none"
+
+    def embed(self, sequences):
+        print("called")
+        rngs = [np.random.default_rng(zlib.crc32(s.encode())) for s in sequences]
+        return np.array([rng.standard_normal(400, dtype=np.float32) for rng in rngs])
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
+embed(Wide(), sys.argv[1], sys.argv[2])
+"""
+
+
 class Counter:
     """Counts residues and its own calls; reads at most 50 residues at once."""
 
@@ -58,10 +78,11 @@ class Counter:
 
 
 def files_of(folder):
+    """Files by path, without what is measured and what is kept of damaged runs."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != "measured.json" and path.relative_to(folder).parts[0][0] != "."
     }
 
 
@@ -238,7 +259,8 @@ def test_progress_shows_rate_and_time_left_when_asked(tiny_dataset, tmp_path, ca
         ({"encoder": "unirep-64"}, "needs --weights"),
         ({"modality": "dna"}, "composition reads protein, not dna"),
         ({"dataset": "no-such-folder"}, "no such folder"),
-        ({"dtype": "float8"}, "dtype 'float8' is not one of auto, float32"),
+        ({"dtype": "float8"}, "dtype 'float8' is not one of auto, float32, bfloat16, float16"),
+        ({"dtype": "bfloat16"}, "dtype bfloat16: the encoder computes in float32 only"),
         ({"batch_tokens": 0}, "batch of 0 tokens"),
     ],
 )
@@ -258,15 +280,25 @@ def test_what_stands_in_the_way_is_named(tiny_dataset, tmp_path):
         embed("composition", tiny_dataset, tmp_path / "out")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_one_line(tiny_dataset, tmp_path, monkeypatch):
-    def refuse(path, vectors, allow_pickle):
-        with open("/dev/full", "wb", buffering=0) as handle:
-            handle.write(b"x")
+def test_a_full_disk_is_one_line_and_finished_shards_are_kept(sharded_dataset, tmp_path):
+    script = tmp_path / "wide.py"
+    script.write_text(WIDE_RUN)
 
-    monkeypatch.setattr(np, "save", refuse)
-    with pytest.raises(GenoProtError, match="No space left on device; finished shards are kept"):
-        embed("composition", tiny_dataset, tmp_path / "out")
+    def start(limit):
+        command = [sys.executable, str(script), str(sharded_dataset), str(tmp_path / "out"), str(limit)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    # Shards of 256 x 400 vectors fit, the final file does not.
+    refused = start(450_000)
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1].endswith("File too large; finished shards are kept")
+    assert refused.stdout.count("called") > 0
+    assert not (tmp_path / "out" / "wide").exists()
+    completed = start(1 << 40)
+    assert completed.returncode == 0, completed.stderr
+    assert "called" not in completed.stdout
+    assert len(load_embeddings(tmp_path / "out")) == 600
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["README.md", "wide"]
 
 
 def test_a_vector_of_nan_names_its_record(tiny_dataset, tmp_path):

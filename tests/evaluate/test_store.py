@@ -22,6 +22,7 @@ from genoprot_evaluate.store import (
     run_configs,
     run_key,
     runs,
+    write_card,
 )
 
 ACCESSIONS = [f"P{number:04d}" for number in range(10)]
@@ -37,7 +38,7 @@ def write_run(out, name="mine", vectors=None, records=4):
     staging = Staging(out / f".{name}.partial")
     shards = plan_shards(np.arange(len(ACCESSIONS)) % 7, records=records)
     for index, positions in enumerate(shards):
-        staging.write(index, vectors[positions], chunked=0, pieces=len(positions))
+        staging.write(index, vectors[positions], {"pieces": len(positions)})
     record = {
         "schema_version": 1,
         "key": run_key({"name": name}),
@@ -45,7 +46,10 @@ def write_run(out, name="mine", vectors=None, records=4):
         "dataset": {"name": "tiny/geno-prot", "fingerprint": "0"},
         "encoder": {"readout": "mean", "licence": ""},
     }
-    return commit_run(out, name, record, ACCESSIONS, shards, staging)
+    folder = commit_run(out, name, record, {}, pa.array(ACCESSIONS), shards, staging)
+    write_card(out, staging)
+    staging.remove()
+    return folder
 
 
 def write_parquet(folder, name="a.parquet", accessions=("P1", "P2"), vectors=None, kind=None):
@@ -70,24 +74,32 @@ def test_shards_hold_every_record_once_within_their_bounds(lengths, records, res
 def test_a_shard_counts_only_when_it_is_whole(tmp_path):
     staging = Staging(tmp_path / "staging")
     vectors = vectors_of(4)
-    staging.write(2, vectors, chunked=1, pieces=9)
+    staging.write(2, vectors, {"chunked": 1, "pieces": 9}, {"seconds": 0.5})
     shard = staging.find(2)
-    assert (shard.chunked, shard.pieces) == (1, 9)
+    assert shard.counts == {"chunked": 1, "pieces": 9}
+    assert shard.measured == {"seconds": 0.5}
     assert np.array_equal(staging.vectors(2), vectors)
     assert staging.find(1) is None
-    assert not staging.exists(1)
+    assert staging.fault(1) is None
     path = tmp_path / "staging" / "00002.npy"
     whole = path.read_bytes()
     for damage in (whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1]), b""):
         path.write_bytes(damage)
         assert staging.find(2) is None
-        assert staging.exists(2)
+        assert "damaged" in staging.fault(2)
     path.unlink()
     assert staging.find(2) is None
+    assert "missing" in staging.fault(2)
     path.write_bytes(whole)
     assert staging.find(2) == shard
     (tmp_path / "staging" / "00002.json").write_text("{")
     assert staging.find(2) is None
+    assert "not the record of a shard" in staging.fault(2)
+    for aside in ("00002.npy", "00002.npy.2"):
+        staging.set_aside(2, tmp_path / "aside")
+        assert (tmp_path / "aside" / aside).read_bytes() == whole
+        assert staging.fault(2) is None
+        path.write_bytes(whole)
 
 
 def test_a_finished_run_is_read_back_bit_by_bit(tmp_path):
