@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dtype",
         choices=DTYPES,
         default="auto",
-        help="default: auto, bfloat16 where the device is built for it and the encoder has it, else float32",
+        help="default: auto, bfloat16 where a GPU is built for it and the encoder has it, else float32",
     )
     parser.add_argument("--compile", action="store_true", help="compile the encoder's model by torch.compile")
     parser.add_argument(

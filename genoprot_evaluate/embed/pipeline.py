@@ -77,8 +77,8 @@ def embed(
     device : str, optional
         Device in torch's notation; the best of this process when left out.
     dtype : {"auto", "float32", "bfloat16", "float16"}
-        Precision of the computation; ``auto`` is bfloat16 where the encoder has it and a measurement shows
-        that the device is built for it, else float32.
+        Precision of the computation; ``auto`` is bfloat16 where an encoder that is given by name has it and
+        a measurement shows that the accelerator is built for it, else float32.
     options : ComputeOptions, optional
         Compilation, attention kernel, pinned transfers.
     trust_remote_code : bool
@@ -112,7 +112,8 @@ def embed(
         raise GenoProtError(f"{out}: exists and is not a folder")
     published = dataset if isinstance(dataset, PublishedDataset) else PublishedDataset.open(dataset)
     processes = Processes.here(device)
-    if isinstance(encoder, str | Path):
+    named = isinstance(encoder, str | Path)
+    if named:
         encoder = load_encoder(
             encoder,
             weights=weights,
@@ -121,13 +122,14 @@ def embed(
             batch_tokens=batch_tokens,
             trust_remote_code=trust_remote_code,
             readout=readout,
+            dtype=None if dtype == "auto" else dtype,
         )
     spec = check_encoder(encoder).spec
     view = resolve_view(spec, modality)
     if view == "both" and not isinstance(encoder, JoinedViews):
         encoder = JoinedViews(encoder, encoder, f"{spec.name}-both")
         spec = encoder.spec
-    precision, rates = _set_precision(encoder, dtype, device)
+    precision, rates = _set_precision(encoder, dtype, device, named=named)
     index = SequenceIndex.scan(published, view)
     material = material_of(encoder, view, index, precision, options)
     key = run_key(material)
@@ -171,12 +173,14 @@ def embed(
     return out
 
 
-def _set_precision(encoder: Encoder, wanted: str, device: str | None) -> tuple[str, MatrixRates | None]:
+def _set_precision(
+    encoder: Encoder, wanted: str, device: str | None, *, named: bool
+) -> tuple[str, MatrixRates | None]:
     """Turn the encoder to the precision of the run."""
     supported = getattr(encoder, "dtypes", ("float32",))
     own = getattr(encoder, "dtype", None)
-    if wanted == "auto" and own is not None:
-        return own, None
+    if wanted == "auto" and (own is not None or not named):
+        return own or "float32", None
     measure = wanted == "auto" and "bfloat16" in supported
     rates = measure_matrix_rates(device) if measure else None
     chosen = choose_dtype(wanted, supported, rates)

@@ -5,23 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from genoprot_datasets.errors import GenoProtError
 
-__all__ = ["DTYPES", "MatrixRates", "choose_dtype", "measure_matrix_rates"]
+__all__ = ["DTYPES", "MatrixRates", "choose_dtype", "matrix_rates", "measure_matrix_rates"]
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
-NATIVE = 4.0
+NATIVE = 1.5
 """How many times faster than in float32 products in bfloat16 are on a device that is built for them.
 
-Matrix units are eight and more times faster; processors with vector instructions for bfloat16 reach twice the
-rate at best, and those without fall to a small fraction.
+Accelerators with matrix units for it are two to sixteen times faster, those without are slower.
 """
 
-_SIZES = {"cpu": 256}
-_LARGE = 4_096
-_SECONDS = 0.05
+_SIZE = 4_096
+_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -42,30 +41,41 @@ class MatrixRates:
         return self.bfloat16 >= NATIVE * self.float32
 
 
-def measure_matrix_rates(device: str | None) -> MatrixRates:
-    """Measure products in both precisions.
+def measure_matrix_rates(device: str | None, size: int = _SIZE) -> MatrixRates | None:
+    """Measure products in both precisions on an accelerator.
 
     Parameters
     ----------
     device : str, optional
         In torch's notation; the best of this process when left out.
-    """
-    import torch
+    size : int
+        Rows and columns.
 
+    Returns
+    -------
+    MatrixRates or None
+        None on a processor, which computes in float32 unless asked otherwise: its vectors shall not depend on
+        what a measurement says while other work is going on.
+    """
     from genoprot_evaluate.encoders.compute import choose_device
 
     place = choose_device(device)
-    size = _SIZES.get(place.type, _LARGE)
+    return None if place.type == "cpu" else matrix_rates(place, size)
+
+
+def matrix_rates(device: Any, size: int) -> MatrixRates:
+    """Rates of square products of a size on a device of torch."""
+    import torch
 
     def rate(dtype: torch.dtype) -> float:
-        first = torch.ones(size, size, dtype=dtype, device=place)
+        first = torch.ones(size, size, dtype=dtype, device=device)
         product = first @ first
         repeats, started = 0, time.perf_counter()
         while repeats == 0 or time.perf_counter() - started < _SECONDS:
             product = first @ first
-            repeats += 1
             # Fetching a number waits for the device.
             product[0, 0].item()
+            repeats += 1
         return 2.0 * size**3 * repeats / (time.perf_counter() - started)
 
     with torch.inference_mode():
@@ -83,7 +93,7 @@ def choose_dtype(wanted: str, supported: Sequence[str], rates: MatrixRates | Non
     supported : sequence of str
         Precisions of the encoder.
     rates : MatrixRates, optional
-        Of the device, for ``auto``.
+        Of an accelerator, for ``auto``; without them it is float32.
 
     Raises
     ------

@@ -68,13 +68,24 @@ class Placed:
         GenoProtError
             If the family does not compute in it.
         """
-        if dtype not in self.dtypes:
+        precision = self.torch_dtype(dtype)
+        for parameter in self.model.parameters():
+            parameter.data = parameter.data.to(precision)
+
+    @classmethod
+    def torch_dtype(cls, dtype: str) -> torch.dtype:
+        """A precision as torch has it.
+
+        Raises
+        ------
+        GenoProtError
+            If the family does not compute in it.
+        """
+        if dtype not in cls.dtypes:
             raise GenoProtError(
-                f"encoder {self.spec.name} computes in {', '.join(self.dtypes)}, not in {dtype}"
+                f"dtype {dtype}: encoder {cls.spec.name} computes in {', '.join(cls.dtypes)} only"
             )
-        if dtype != "float32":
-            for parameter in self.model.parameters():
-                parameter.data = parameter.data.to(getattr(torch, dtype))
+        return getattr(torch, dtype)
 
 
 def choose_device(name: str | None) -> torch.device:

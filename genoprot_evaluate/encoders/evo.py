@@ -112,6 +112,7 @@ class Evo(Placed):
             readout=f"{self.layer}, {check_pooling(spec.name, pooling)}, {STRANDS[strands]}{precision}",
         )
         self.weights_digest = weights_digest
+        self.dtype = str(dtype).removeprefix("torch.")
         self.model = network.to_precision(dtype).to(place)
         self.device = place
         self._pooling = pooling

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -90,6 +91,7 @@ def load_encoder(
     batch_tokens: int | None = None,
     trust_remote_code: bool = False,
     readout: Mapping[str, Any] | None = None,
+    dtype: str | None = None,
 ) -> Encoder:
     """Load an encoder: built-in, installed, at ``module:Class``, or a checkpoint folder of `transformers`.
 
@@ -112,6 +114,8 @@ def load_encoder(
         Whether Python code in a checkpoint folder may run.
     readout : mapping, optional
         Options of `choices.READOUT_OPTIONS` that differ from the encoder's own.
+    dtype : str, optional
+        Precision, for the encoders that choose one when they are loaded; others are turned to one by `cast`.
 
     Raises
     ------
@@ -134,6 +138,8 @@ def load_encoder(
             accepted_readout(str(name), None, readout, family.spec.readout)
             return family()
         options = accepted_readout(str(name), family.load, readout, family.spec.readout)
+        if dtype is not None and "dtype" in signature(family.load).parameters:
+            options |= {"dtype": family.torch_dtype(dtype)}
         if weights is None and not family.spec.repository:
             raise GenoProtError(
                 f"encoder {name} needs --weights, a folder, safetensors file or Hub id ({family.spec.source})"
