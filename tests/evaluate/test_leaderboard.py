@@ -217,4 +217,4 @@ def test_choices_in_the_address_are_what_a_browser_shows(tmp_path, state, view, 
     assert views == {view}
     rows = {names["data-class"] for _, names in tags if "data-class" in names and "hidden" not in names}
     assert rows == shown
-    assert re.search(r"<output[^>]*>\d+ of 11 models", done.stdout)
+    assert re.search(r"<output[^>]*>\d+ of 12 models", done.stdout)
