@@ -1,10 +1,12 @@
 """Prediction heads: small networks that answer one task from the vectors of one encoder."""
 
-from genoprot_evaluate.heads.config import VALIDATIONS, HeadConfig
+from genoprot_evaluate.heads.config import BATCHES, VALIDATIONS, HeadConfig
 from genoprot_evaluate.heads.folds import TrainFold, divide_examples, protein_fold, validation_fold
-from genoprot_evaluate.heads.training import TrainedHead, one_thread_per_head, train_head
+from genoprot_evaluate.heads.trained import TrainedHead
+from genoprot_evaluate.heads.training import one_thread_per_head, train_head, train_heads
 
 __all__ = [
+    "BATCHES",
     "VALIDATIONS",
     "HeadConfig",
     "TrainFold",
@@ -13,5 +15,6 @@ __all__ = [
     "one_thread_per_head",
     "protein_fold",
     "train_head",
+    "train_heads",
     "validation_fold",
 ]

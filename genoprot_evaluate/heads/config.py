@@ -8,7 +8,10 @@ from typing import Any
 
 from genoprot_datasets.errors import GenoProtError
 
-__all__ = ["VALIDATIONS", "HeadConfig"]
+__all__ = ["BATCHES", "VALIDATIONS", "HeadConfig"]
+
+BATCHES = ("blocks", "shuffled")
+"""How the examples of an epoch can be divided into batches."""
 
 VALIDATIONS = ("pairs", "proteins")
 """What can be held out for validation."""
@@ -37,6 +40,9 @@ class HeadConfig:
     batch_fraction : float
         Share of the examples that make a batch, kept within `smallest_batch` and `largest_batch`.
     smallest_batch, largest_batch : int
+    batches : {"blocks", "shuffled"}
+        How pairs are divided into batches: the pairs between two random groups of proteins, or random pairs;
+        see `heads.batches`. Where blocks save nothing, and for single records, batches are shuffled.
     initialisation : {"uniform-fan-in"}
         Weights and biases are uniform within 1/sqrt(inputs) of zero.
     standardisation : {"train-proteins"}
@@ -47,6 +53,11 @@ class HeadConfig:
     validation_fraction : float
         Share of the train examples held out, stratified by label; of the pairs whose two proteins are
         held out, as near to it as proteins allow.
+    seeds : int
+        Heads that are trained for a cell, each with a validation fold, first weights and batches of its own.
+        The first one's predictions count; the others show how much the score depends on chance in training.
+    symmetric : bool
+        Whether a pair is scored in both orders and the two probabilities are averaged.
 
     Examples
     --------
@@ -63,10 +74,13 @@ class HeadConfig:
     batch_fraction: float = 0.02
     smallest_batch: int = 32
     largest_batch: int = 4096
+    batches: str = "blocks"
     initialisation: str = "uniform-fan-in"
     standardisation: str = "train-proteins"
     validation: str = "pairs"
     validation_fraction: float = 0.1
+    seeds: int = 1
+    symmetric: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))
@@ -80,10 +94,13 @@ class HeadConfig:
             "batch_fraction": 0 < self.batch_fraction <= 1,
             "smallest_batch": self.smallest_batch >= 1,
             "largest_batch": self.largest_batch >= self.smallest_batch,
+            "batches": self.batches in BATCHES,
             "initialisation": self.initialisation == "uniform-fan-in",
             "standardisation": self.standardisation == "train-proteins",
             "validation": self.validation in VALIDATIONS,
             "validation_fraction": 0 < self.validation_fraction < 1,
+            "seeds": self.seeds >= 1,
+            "symmetric": isinstance(self.symmetric, bool),
         }
         for name, holds in rules.items():
             if not holds:

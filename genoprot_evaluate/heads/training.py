@@ -1,92 +1,33 @@
-"""Trains heads and applies them."""
+"""Trains heads, one by one or several side by side."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.seeding import generator
+from genoprot_evaluate.heads.batches import Batch, blocks_pay, plan_blocks, shuffled_batches, whole_table
 from genoprot_evaluate.heads.config import HeadConfig
 from genoprot_evaluate.heads.folds import divide_examples
-from genoprot_evaluate.heads.network import (
-    all_logits,
-    initial_parameters,
-    logits_by_example,
-    logits_by_protein,
-    tensor,
-)
+from genoprot_evaluate.heads.network import Network, initial_layers
+from genoprot_evaluate.heads.standardisation import column_statistics, standardised_table, used_rows
+from genoprot_evaluate.heads.trained import TrainedHead
 
-__all__ = ["TrainedHead", "one_thread_per_head", "train_head"]
-
-_COLUMNS = 256
-# A float32 column that spreads less than this beside its mean only shows rounding.
-_CONSTANT = 1e-6
+__all__ = ["one_thread_per_head", "train_head", "train_heads"]
 
 
-@dataclass(frozen=True, eq=False)
-class TrainedHead:
-    """A head with the weights of its best epoch.
+class _Best(NamedTuple):
+    """The best epoch of a head so far."""
 
-    Parameters
-    ----------
-    config : HeadConfig
-    layers : tuple of (ndarray, ndarray)
-        Weight, shape=(outputs, inputs), and bias, shape=(outputs,), of every layer; float32.
-    mean, scale : ndarray, shape=(d,), dtype=float32
-        What the columns of the vectors are centred and divided by.
-    epochs, best_epoch : int
-        Epochs that were run, and the one, counted from 1, whose weights were kept.
-    validation_loss, validation_accuracy : float
-        Cross-entropy in nats and accuracy on the validation fold, at the best epoch.
-    held_out : ndarray, shape=(k,), dtype=int64
-        Numbers of the train examples of the validation fold, rising.
-    held_out_probability : ndarray, shape=(k,), dtype=float64
-        Probability of class 1 of each of them, at the best epoch.
-    fitted_examples, validation_examples : int
-    validation_note : str or None
-        Why the examples were not divided as `HeadConfig.validation` asks.
-    """
-
-    config: HeadConfig
-    layers: tuple[tuple[np.ndarray, np.ndarray], ...]
-    mean: np.ndarray
-    scale: np.ndarray
-    epochs: int
-    best_epoch: int
-    validation_loss: float
-    validation_accuracy: float
-    held_out: np.ndarray
-    held_out_probability: np.ndarray
-    fitted_examples: int
-    validation_examples: int
-    validation_note: str | None
-
-    def predict_proba(self, vectors: np.ndarray, examples: np.ndarray) -> np.ndarray:
-        """Probability of class 1.
-
-        Parameters
-        ----------
-        vectors : ndarray, shape=(n, d), dtype=float32
-            As the encoder gave them; they are standardised here.
-        examples : ndarray, shape=(m, arity), dtype=int64
-            Rows of `vectors`: one for a question about a record, two for a pair.
-
-        Returns
-        -------
-        ndarray, shape=(m,), dtype=float64
-        """
-        import torch
-
-        used, local = _used_rows(examples)
-        table = tensor((vectors[used] - self.mean) / self.scale)
-        layers = [(tensor(weight), tensor(bias)) for weight, bias in self.layers]
-        with torch.no_grad():
-            return torch.sigmoid(all_logits(layers, table, torch.from_numpy(local)).double()).numpy()
+    loss: float = math.inf
+    epoch: int = 0
+    layers: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+    logits: np.ndarray | None = None
 
 
 @contextmanager
@@ -118,12 +59,13 @@ def train_head(
     *,
     config: HeadConfig | None = None,
     seed: int = 0,
+    device: str = "cpu",
     on_epoch: Callable[[int, float], None] | None = None,
 ) -> TrainedHead:
     """Train a head on one encoder's vectors for one task.
 
-    Pairs are never materialised. Where the proteins are few beside a batch, the first layer is applied
-    once to each protein instead of to each pair, since ``W [a; b] = W_a a + W_b b``.
+    Pairs are never materialised. The first layer is applied once to each protein of a batch instead of to
+    each pair, where that is less, since ``W [a; b] = W_a a + W_b b``; batches drawn as blocks make it less.
 
     Parameters
     ----------
@@ -136,6 +78,8 @@ def train_head(
     config : HeadConfig, optional
     seed : int
         Seed of the validation fold, the initial weights and the order of the examples.
+    device : str
+        Where torch computes.
     on_epoch : callable, optional
         Called after each epoch with its number, from 1, and the validation loss.
 
@@ -153,81 +97,142 @@ def train_head(
     Wakim, Gupta et al., NeurIPS 2025 FM4LS workshop, Figure 1: three hidden layers with 512, 128 and 64
     nodes, 50 epochs, early stopping with patience 5.
     """
+    (head,) = train_heads(
+        [vectors], examples, labels, config=config, seed=seed, device=device, on_epoch=on_epoch
+    )
+    if isinstance(head, GenoProtError):
+        raise head
+    return head
+
+
+def train_heads(
+    sources: Sequence[np.ndarray],
+    examples: np.ndarray,
+    labels: np.ndarray,
+    *,
+    config: HeadConfig | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    on_epoch: Callable[[int, float], None] | None = None,
+) -> list[TrainedHead | GenoProtError]:
+    """Train heads on the vectors of several encoders for one task, side by side.
+
+    They have the same validation fold and the same batches, and each ends as if it had been trained alone,
+    but for the rounding of products of stacked matrices.
+
+    Parameters
+    ----------
+    sources : sequence of ndarray, shape=(n, d), dtype=float32
+        Vectors of each encoder; the widths can differ, the rows are the same proteins.
+    examples, labels, config, seed, device
+        As for `train_head`.
+    on_epoch : callable, optional
+        Called after each epoch with its number and the mean validation loss of the heads in training.
+
+    Returns
+    -------
+    list of (TrainedHead or GenoProtError)
+        The error of a head whose loss is not finite stands in its place.
+
+    Raises
+    ------
+    GenoProtError
+        If a class has fewer than two examples.
+    """
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
     config = config or HeadConfig()
     fold = divide_examples(examples, labels, config, seed)
-    used, local = _used_rows(examples)
-    rows = vectors[used]
-    mean, scale = _standardisation(rows)
-    table = tensor((rows - mean) / scale)
-    local, targets = torch.from_numpy(local), torch.from_numpy(labels.astype(np.float32))
+    used, local = used_rows(examples)
+    moments = [column_statistics(vectors, used) for vectors in sources]
+    tables = [
+        standardised_table(vectors, used, *known).to(device) for vectors, known in zip(sources, moments)
+    ]
+    arity = local.shape[1]
+    network = Network(
+        [initial_layers(config, arity * table.shape[1], seed) for table in tables],
+        tables,
+    )
+    targets = torch.from_numpy(labels.astype(np.float32)).to(device)
     validation, fit = np.flatnonzero(fold.held_out), np.flatnonzero(fold.fitted)
-    batch_size = config.batch_size(len(fit))
-    logits = logits_by_protein if 2 * len(table) <= batch_size else logits_by_example
-
-    parameters = initial_parameters(config, local.shape[1] * table.shape[1], seed)
-    layers = list(zip(parameters[::2], parameters[1::2]))
+    held_out_targets = targets[torch.from_numpy(validation).to(device)].double()
+    fitted, fitted_targets = local[fit], targets[torch.from_numpy(fit).to(device)]
     optimiser = torch.optim.Adam(
-        parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
     rng = generator(seed, "batches")
-    best: tuple[float, int, list[np.ndarray]] = (math.inf, 0, [])
+    best = [_Best() for _ in sources]
+    epochs = [0] * len(sources)
+    failed: dict[int, GenoProtError] = {}
+    active = list(range(len(sources)))
     for epoch in range(1, config.epochs + 1):
-        for batch in torch.from_numpy(rng.permutation(fit)).split(batch_size):
+        for batch in _epoch(fitted, len(used), config, rng):
             optimiser.zero_grad()
-            cross_entropy(logits(layers, table, local[batch]), targets[batch]).backward()
+            logits = network.logits_by_row(batch) if batch.rows else network.logits_by_example(batch.places)
+            wanted = fitted_targets[torch.from_numpy(batch.chosen).to(device)].expand_as(logits)
+            # The mean over the batch, summed over heads: no head has a part in another one's gradient.
+            (cross_entropy(logits, wanted, reduction="sum") / len(batch.chosen)).backward()
             optimiser.step()
-        with torch.no_grad():
-            held_out_logits = all_logits(layers, table, local[validation])
-            loss = cross_entropy(held_out_logits.double(), targets[validation].double()).item()
-        if not math.isfinite(loss):
-            raise GenoProtError(
-                f"the validation loss became {loss} in epoch {epoch}; lower the learning rate"
-            )
-        if loss < best[0]:
-            best = (loss, epoch, [parameter.detach().numpy().copy() for parameter in parameters])
-            right = (held_out_logits > 0) == (targets[validation] > 0)
-            accuracy = right.double().mean().item()
-            held_out_probability = torch.sigmoid(held_out_logits.double()).numpy()
+        logits = network.all_logits(local[validation])
+        wanted = held_out_targets.expand_as(logits)
+        losses = cross_entropy(logits.double(), wanted, reduction="none").mean(dim=1).tolist()
+        going = []
+        for place, (head, loss) in enumerate(zip(active, losses)):
+            epochs[head] = epoch
+            if not math.isfinite(loss):
+                failed[head] = GenoProtError(
+                    f"the validation loss became {loss} in epoch {epoch}; lower the learning rate"
+                )
+                continue
+            if loss < best[head].loss:
+                found = logits[place].cpu().numpy()
+                best[head] = _Best(loss, epoch, network.layers_of(place), found)
+            if epoch - best[head].epoch < config.patience:
+                going.append(place)
         if on_epoch is not None:
-            on_epoch(epoch, loss)
-        if epoch - best[1] >= config.patience:
+            on_epoch(epoch, sum(losses) / len(losses))
+        if not going:
             break
-    loss, best_epoch, weights = best
-    return TrainedHead(
-        config=config,
-        layers=tuple(zip(weights[::2], weights[1::2])),
-        mean=mean,
-        scale=scale,
-        epochs=epoch,
-        best_epoch=best_epoch,
-        validation_loss=loss,
-        validation_accuracy=accuracy,
-        held_out=validation,
-        held_out_probability=held_out_probability,
-        fitted_examples=len(fit),
-        validation_examples=len(validation),
-        validation_note=fold.note,
-    )
+        if len(going) < len(active):
+            network.keep(going, optimiser)
+            active = [active[place] for place in going]
+
+    def outcome(head: int) -> TrainedHead | GenoProtError:
+        if head in failed:
+            return failed[head]
+        kept = best[head]
+        right = (kept.logits > 0) == (labels[validation] > 0)
+        return TrainedHead(
+            config=config,
+            layers=kept.layers,
+            mean=moments[head][0],
+            scale=moments[head][1],
+            epochs=epochs[head],
+            best_epoch=kept.epoch,
+            validation_loss=kept.loss,
+            validation_accuracy=float(right.mean()),
+            held_out=validation,
+            held_out_probability=torch.sigmoid(torch.from_numpy(kept.logits).double()).numpy(),
+            fitted_examples=len(fit),
+            validation_examples=len(validation),
+            validation_note=fold.note,
+        )
+
+    return [outcome(head) for head in range(len(sources))]
 
 
-def _used_rows(examples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that examples name, sorted, and the examples as positions among those."""
-    used, local = np.unique(examples, return_inverse=True)
-    return used, np.ascontiguousarray(local.reshape(examples.shape), dtype=np.int64)
-
-
-def _standardisation(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of every column, both float32, from float64 sums."""
-    mean = np.empty(rows.shape[1], dtype=np.float32)
-    scale = np.empty(rows.shape[1], dtype=np.float32)
-    for start in range(0, rows.shape[1], _COLUMNS):
-        columns = slice(start, start + _COLUMNS)
-        block = rows[:, columns].astype(np.float64)
-        centre, spread = block.mean(axis=0), block.std(axis=0)
-        varies = spread > _CONSTANT * np.abs(centre)
-        mean[columns] = centre
-        scale[columns] = np.where(varies, spread, 1.0)
-    return mean, scale
+def _epoch(
+    fitted: np.ndarray, proteins: int, config: HeadConfig, rng: np.random.Generator
+) -> Iterator[Batch]:
+    """Batches of one epoch; one without rows has the examples themselves for places."""
+    count, arity = fitted.shape
+    batch_size = config.batch_size(count)
+    if config.batches == "blocks" and arity == 2 and blocks_pay(count, proteins, batch_size):
+        yield from plan_blocks(fitted, proteins, batch_size, rng)
+        return
+    for chosen in shuffled_batches(count, batch_size, rng):
+        if 2 * proteins <= batch_size:
+            yield whole_table(fitted, chosen, proteins)
+        else:
+            yield Batch(chosen, (), fitted[chosen])

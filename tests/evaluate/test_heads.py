@@ -15,7 +15,8 @@ from genoprot_evaluate.heads import (
     train_head,
     validation_fold,
 )
-from genoprot_evaluate.heads.network import initial_parameters, logits_by_example, logits_by_protein, tensor
+from genoprot_evaluate.heads.batches import whole_table
+from genoprot_evaluate.heads.network import Network, initial_layers
 
 SMALL = HeadConfig(hidden=(16, 8), epochs=8)
 
@@ -69,10 +70,13 @@ def test_defaults_are_those_of_the_paper():
         ("batch_fraction", 0.0),
         ("smallest_batch", 0),
         ("largest_batch", 8),
+        ("batches", "sorted"),
         ("initialisation", "zeros"),
         ("standardisation", "all-proteins"),
         ("validation_fraction", 1.0),
         ("validation", "folds"),
+        ("seeds", 0),
+        ("symmetric", 2),
     ],
 )
 def test_choice_that_cannot_be_is_refused(choice, value):
@@ -223,24 +227,26 @@ def test_first_layer_by_protein_is_the_first_layer_by_example(arity):
     import torch
 
     rng = np.random.default_rng(0)
-    table = tensor(rng.normal(size=(9, 7)))
-    examples = torch.from_numpy(rng.integers(0, 9, size=(50, arity)))
-    gradients = []
-    for logits in (logits_by_example, logits_by_protein):
-        parameters = initial_parameters(HeadConfig(hidden=(16, 8)), arity * 7, seed=0)
-        found = logits(list(zip(parameters[::2], parameters[1::2])), table, examples)
-        found.square().sum().backward()
-        gradients.append([found.detach(), *(parameter.grad for parameter in parameters)])
-    for one, other in zip(*gradients):
-        torch.testing.assert_close(one, other)
+    table = torch.from_numpy(rng.normal(size=(9, 7)).astype(np.float32))
+    examples = rng.integers(0, 9, size=(50, arity))
+    layers = initial_layers(HeadConfig(hidden=(16, 8)), arity * 7, seed=0)
+    networks = [Network([layers], [table]) for _ in range(2)]
+    batch = whole_table(examples, np.arange(50), 9)
+    both = [networks[0].logits_by_example(examples), networks[1].logits_by_row(batch)]
+    for logits in both:
+        logits.square().sum().backward()
+    torch.testing.assert_close(*both)
+    torch.testing.assert_close(networks[0].all_logits(examples), both[0].detach())
+    for one, other in zip(*(network.parameters() for network in networks)):
+        torch.testing.assert_close(one.grad, other.grad)
 
 
 def test_initial_weights_are_within_their_bounds():
-    weight, bias, *_ = initial_parameters(HeadConfig(), 400, seed=0)
+    (weight, bias), *_ = initial_layers(HeadConfig(), 400, seed=0)
     assert weight.shape == (512, 400)
-    assert 0.0499 < weight.abs().max() <= 0.05
-    assert bias.abs().max() <= 0.05
-    assert abs(weight.mean().item()) < 1e-3
+    assert 0.0499 < np.abs(weight).max() <= 0.05
+    assert np.abs(bias).max() <= 0.05
+    assert abs(weight.mean()) < 1e-3
 
 
 def test_loss_that_overflows_is_an_error():
