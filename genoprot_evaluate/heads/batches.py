@@ -11,6 +11,7 @@ import numpy as np
 __all__ = ["Batch", "blocks_pay", "plan_blocks", "shuffled_batches", "whole_table"]
 
 _SAVING = 0.75
+_SMALLEST_GROUP = 128
 
 
 class Batch(NamedTuple):
@@ -35,7 +36,8 @@ def blocks_pay(examples: int, proteins: int, batch_size: int) -> bool:
     """Whether batches drawn as blocks need clearly fewer first-layer products than shuffled ones.
 
     They don't where a batch names most proteins of its block only once, nor where a batch is so large beside
-    all proteins that the first layer is applied to each of them anyway.
+    all proteins that the first layer is applied to each of them anyway. With few proteins, groups are small
+    and a step would follow what is special about them; blocks are not used then either.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ def blocks_pay(examples: int, proteins: int, batch_size: int) -> bool:
         return False
     rows = proteins / max(1.0, math.sqrt(examples / batch_size))
     named = rows * -math.expm1(-batch_size / rows)
-    return named <= _SAVING * batch_size
+    return rows >= _SMALLEST_GROUP and named <= _SAVING * batch_size
 
 
 def plan_blocks(

@@ -87,6 +87,7 @@ def test_batches_are_new_each_epoch_and_the_same_for_a_seed():
         (180_000, 8_448, 3_600, True),
         (720, 400, 32, False),
         (720, 10, 32, False),
+        (18_000, 600, 360, False),
         (180_000, 1_000, 3_600, False),
     ],
 )

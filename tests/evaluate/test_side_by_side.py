@@ -7,6 +7,7 @@ import pytest
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_evaluate.heads import HeadConfig, one_thread_per_head, train_head, train_heads
+from genoprot_evaluate.heads.batches import blocks_pay
 
 CONFIG = HeadConfig(hidden=(32, 16, 8), epochs=12, patience=2, learning_rate=0.004)
 
@@ -19,11 +20,11 @@ def one_thread():
 
 @pytest.fixture
 def task():
-    """Three encoders of other widths for 300 proteins, of which two see what decides the label of a pair."""
+    """Three encoders of 1,200 proteins, of which two see what decides the label of a pair."""
     rng = np.random.default_rng(0)
-    hidden = rng.normal(size=(300, 4))
-    sources = [hidden @ rng.normal(size=(4, width)) for width in (6, 11)] + [rng.normal(size=(300, 9))]
-    pairs = rng.integers(0, 300, size=(6_000, 2))
+    hidden = rng.normal(size=(1_200, 4))
+    sources = [hidden @ rng.normal(size=(4, width)) for width in (6, 11)] + [rng.normal(size=(1_200, 9))]
+    pairs = rng.integers(0, 1_200, size=(6_000, 2))
     labels = (hidden[pairs[:, 0], 0] * hidden[pairs[:, 1], 0] > 0).astype(np.int8)
     return [source.astype(np.float32) for source in sources], pairs, labels
 
@@ -31,7 +32,8 @@ def task():
 @pytest.mark.parametrize("batches", ["blocks", "shuffled"])
 def test_stacked_heads_are_those_of_single_training(task, batches):
     sources, pairs, labels = task
-    config = HeadConfig(**(CONFIG.to_dict() | {"batches": batches, "batch_fraction": 0.05}))
+    config = HeadConfig(**(CONFIG.to_dict() | {"batches": batches, "batch_fraction": 0.06}))
+    assert blocks_pay(5_400, 1_200, config.batch_size(5_400))
     together = train_heads(sources, pairs, labels, config=config, seed=3)
     for vectors, head in zip(sources, together):
         alone = train_head(vectors, pairs, labels, config=config, seed=3)
@@ -56,7 +58,10 @@ def test_blocks_and_shuffled_batches_learn_alike(task):
     sources, pairs, labels = task
     reached = {}
     for batches in ("blocks", "shuffled"):
-        config = HeadConfig(hidden=(64, 16), epochs=8, batches=batches, batch_fraction=0.04)
+        config = HeadConfig(
+            hidden=(64, 16), epochs=12, batches=batches, batch_fraction=0.06, learning_rate=0.004
+        )
+        assert blocks_pay(4_500, 1_200, config.batch_size(4_500))
         head = train_head(sources[1], pairs[:5_000], labels[:5_000], config=config)
         reached[batches] = ((head.predict_proba(sources[1], pairs[5_000:]) > 0.5) == labels[5_000:]).mean()
     assert min(reached.values()) > 0.95
