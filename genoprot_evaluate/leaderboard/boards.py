@@ -80,7 +80,7 @@ def _board(group: Sequence[Submission]) -> Board:
         for name, model in submission.record.models.items():
             cells = {task: by_model[name] for task, by_model in submission.record.scores.items()}
             known = {task: scores[task][name] for task in tasks if name in scores[task]}
-            apart = model.kind == "ensemble" if len(group) > 1 else False
+            apart = len(group) > 1 and model.kind in ("ensemble", "combination")
             shown = f"{name} ({submission.label})" if apart or not _agree(cells, known) else name
             models.setdefault(shown, model)
             sources = origin.setdefault(shown, {})
@@ -93,7 +93,10 @@ def _board(group: Sequence[Submission]) -> Board:
             if name not in cells:
                 first = next(iter(origin[name].values()))
                 cells[name], origin[name][task] = Score("N/A", f"not in the record {first}"), first
-    merged = replace(group[0].record, models=models, scores=scores, ensembles={}, comparisons={}, versions={})
+    of_one_run = dict.fromkeys(
+        ("ensembles", "comparisons", "versions", "combinations", "gains", "dropped"), {}
+    )
+    merged = replace(group[0].record, models=models, scores=scores, **of_one_run)
     alone = tuple(submission.label for submission in group if submission.predictions is None)
     comparisons = group[0].record.comparisons if len(group) == 1 else _compare(merged, group, own_names)
     return Board(replace(merged, comparisons=comparisons), origin, alone)

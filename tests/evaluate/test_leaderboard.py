@@ -190,7 +190,7 @@ def test_tables_are_labelled_for_those_who_do_not_see_them(tmp_path):
 @pytest.mark.parametrize(
     ("state", "view", "shown"),
     [
-        ("", "accuracy", {"dna", "protein", "both", "ensemble", "baseline"}),
+        ("", "accuracy", {"dna", "protein", "both", "ensemble", "combination", "baseline"}),
         ("view=challenge&class=dna", "challenge", {"dna"}),
         ("view=ppi&class=protein,both", "ppi", {"protein", "both"}),
     ],
