@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +15,10 @@ from genoprot_evaluate.embed import embed
 from genoprot_evaluate.encoders import load_encoder
 from genoprot_evaluate.encoders.command import run
 from genoprot_evaluate.encoders.plugins import FunctionEncoder, import_encoder, installed_encoders
+from genoprot_evaluate.encoders.registry import REGISTRY
 from genoprot_evaluate.store import load_embeddings
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def test_classes_functions_and_objects_of_a_module_are_found(tmp_path, monkeypatch):
@@ -127,3 +132,24 @@ def test_functions_have_to_say_what_they_read_and_give_a_matrix(installed):
 def test_readouts_that_make_no_sense_are_refused(name, readout, message):
     with pytest.raises(GenoProtError, match=message):
         load_encoder(name, readout=readout)
+
+
+def test_the_example_of_the_docs_is_an_encoder(tmp_path, monkeypatch, tiny_dataset):
+    text = (REPOSITORY / "docs" / "how-to" / "add-an-encoder.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (module,) = (block for block in blocks if "class GcProfile" in block)
+    (tmp_path / "gc_profile_of_the_docs.py").write_text(module, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    (line,) = re.findall(r'^ +"gc-profile": \("(.*)", "(.*)"\),$', text, re.MULTILINE)
+    assert line == ("genoprot_evaluate.encoders.profile", "GcProfile")
+    registry = {**REGISTRY, "gc-profile": ("gc_profile_of_the_docs", line[1])}
+    monkeypatch.setattr("genoprot_evaluate.encoders.registry.REGISTRY", registry)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    encoder = load_encoder("gc-profile")
+    assert not [outcome.name for outcome in check_conformance(encoder) if outcome.status == "fail"]
+    assert load_embeddings(embed("gc-profile", tiny_dataset, tmp_path / "out")).vectors.shape == (40, 16)
+    (own,) = (block for block in blocks if "class Charge" in block)
+    scope = {}
+    exec(own[: own.index("\nembed(")], scope)
+    outcomes = check_conformance(scope["Charge"]())
+    assert [outcome.name for outcome in outcomes if outcome.status == "fail"] == ["empty-batch"]
