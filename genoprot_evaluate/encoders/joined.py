@@ -58,6 +58,18 @@ class JoinedViews:
         )
 
     @property
+    def dtypes(self) -> tuple[str, ...]:
+        """Precisions that both encoders compute in."""
+        dna, protein = (getattr(encoder, "dtypes", ("float32",)) for encoder in self._encoders)
+        return tuple(dtype for dtype in dna if dtype in protein)
+
+    def cast(self, dtype: str) -> None:
+        """Let both encoders compute in a precision of `dtypes`."""
+        for encoder in self._encoders:
+            if dtype != "float32":
+                encoder.cast(dtype)
+
+    @property
     def alone(self) -> bool:
         """Whether a vector depends on its record alone, to the last bit."""
         return all(getattr(encoder, "alone", False) for encoder in self._encoders)

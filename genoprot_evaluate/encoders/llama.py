@@ -14,6 +14,7 @@ import torch
 from genoprot_datasets.errors import SourceError
 from genoprot_evaluate.encoders.base import EncoderSpec
 from genoprot_evaluate.encoders.checkpoint import Checkpoint, open_checkpoint, same_names
+from genoprot_evaluate.encoders.compute import HALF_PRECISION
 from genoprot_evaluate.encoders.pooled import PooledEncoder, check_layer, check_pooling, pooled_readout
 from genoprot_evaluate.encoders.readout import check_lengths
 from genoprot_evaluate.encoders.shapes import shape_of
@@ -58,6 +59,7 @@ class _Llama(PooledEncoder):
 
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
     batch_tokens: ClassVar[int] = 1 << 13
+    dtypes: ClassVar[tuple[str, ...]] = HALF_PRECISION
     pad: int
     margins: tuple[int, int]
     letters: int

@@ -43,6 +43,23 @@ def test_long_views_are_split_each_by_itself():
     assert joined.window_counts([text, VIEW_BREAK.join(["G", "M"])]) == [5, 1]
 
 
+def test_both_are_turned_to_a_precision():
+    class Turning(Letters):
+        dtypes = ("float32", "bfloat16", "float16")
+        turned = None
+
+        def cast(self, dtype):
+            self.turned = dtype
+
+    dna, protein = Turning(), Turning()
+    dna.dtypes = ("float32", "bfloat16")
+    joined = JoinedViews(dna, protein, "letters-both")
+    assert joined.dtypes == ("float32", "bfloat16")
+    joined.cast("bfloat16")
+    assert (dna.turned, protein.turned) == ("bfloat16", "bfloat16")
+    assert JoinedViews(dna, Letters(), "letters-both").dtypes == ("float32",)
+
+
 def test_any_encoder_of_both_is_embedded_with(tiny_dataset, tmp_path):
     table = load_embeddings(embed(Letters(), tiny_dataset, tmp_path / "out", modality="both"))
     assert table.run["name"] == "letters-both"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from golden_sets import TOLERANCE, assert_conforms, difference, write_checkpoint
+from golden_sets import TOLERANCE, assert_conforms, assert_half_precision, difference, write_checkpoint
 from safetensors.torch import load_file
 from small_checkpoints import llama, llama_tokenizer
 from torch.nn import functional
@@ -130,6 +130,7 @@ def test_what_generator_states(tmp_path):
 def test_generator_conforms(tmp_path):
     encoder = load_encoder("generator-1.2b", weights=llama(tmp_path), device="cpu")
     assert_conforms(encoder, ["ACGTACGTAC", "G", "TTGACA" * 30, "NNNNNN"])
+    assert_half_precision(encoder, ["ACGTACGTAC", "TTGACA" * 30])
     with pytest.raises(GenoProtError, match="empty sequence"):
         encoder.embed(["ACG", ""])
 
