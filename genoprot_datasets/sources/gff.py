@@ -74,8 +74,8 @@ class Transcript:
         Accession of the protein (``NP_...``); empty where there is none.
     parts : tuple of (int, int)
         Start and end of each part of the coding region, 1-based and inclusive, in the order of
-        transcription. Parts of a programmed frameshift may overlap; on a circular sequence a part may
-        end beyond the sequence's length.
+        transcription, whatever the order of their rows unless the gene is trans-spliced. Parts of a
+        programmed frameshift may overlap; on a circular sequence a part may end beyond the sequence's length.
     phase : int
         Bases of the first part before its first whole codon.
     tags : frozenset of str
@@ -349,12 +349,15 @@ def _gene(identifier: str, feature: Feature, attributes: Mapping[str, str]) -> G
 
 
 def _in_order_of_transcription(coding: _Coding) -> list[tuple[int, int, str]]:
-    """Rows as they stand, or backwards where they run against their strand.
+    """Rows from the 5' end to the 3' end, whatever their order in the file.
 
-    Rows that run in no single direction belong to a trans-spliced gene and are in the right order.
+    Those of a trans-spliced gene stand as they are, or backwards where they run against their strand.
     """
-    starts = [start for start, _, _ in coding.rows]
     strands = {strand for _, strand in coding.places}
+    spliced = attribute(coding.attributes, "exception") == "trans-splicing" or "part" in coding.attributes
+    if len(coding.places) == 1 and not spliced:
+        return sorted(coding.rows, reverse=strands == {"-"})
+    starts = [start for start, _, _ in coding.rows]
     backwards = (
         strands == {"-"} and starts == sorted(starts) or strands == {"+"} and starts[::-1] == sorted(starts)
     )
