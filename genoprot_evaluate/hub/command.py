@@ -6,8 +6,13 @@ import argparse
 
 from genoprot_evaluate.hub.commits import Pushed
 from genoprot_evaluate.hub.dataset import PENDING_BENCHMARK_NAME, push_dataset
+from genoprot_evaluate.hub.embeddings import push_embeddings
+from genoprot_evaluate.hub.records import push_record
+from genoprot_evaluate.hub.results import push_results
+from genoprot_evaluate.hub.space import REQUIREMENT, push_metric
+from genoprot_evaluate.results import read_record
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "describe", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,16 +28,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"push eval.yaml as {PENDING_BENCHMARK_NAME}, until the Hub knows the framework",
     )
 
+    embeddings = kinds.add_parser("embeddings", help="folders written by genoprot embed")
+    embeddings.add_argument("folders", nargs="+", metavar="DIR", help="written by genoprot embed")
+    _add_target(embeddings)
+
+    metric = kinds.add_parser("metric", help="the module of evaluate.load, as a Space")
+    _add_target(metric)
+    metric.add_argument(
+        "--requirement",
+        default=REQUIREMENT,
+        metavar="LINE",
+        help="how the Space installs this package, as pip reads it; default: %(default)s",
+    )
+
+    records = kinds.add_parser("records", help="a result record and its predictions, for a leaderboard")
+    records.add_argument("folder", metavar="DIR", help="written by genoprot evaluate")
+    _add_target(records)
+    records.add_argument("--label", metavar="NAME", help="of its folder; default: made from its content")
+    records.add_argument("--create-pr", action="store_true", help="open a pull request")
+
+    results = kinds.add_parser("results", help="the scores of a record, into the repository of a model")
+    results.add_argument("record", metavar="RECORD", help="results.json or its folder")
+    results.add_argument("--model", required=True, metavar="USER/MODEL", help="repository of the model")
+    results.add_argument("--name", metavar="ENCODER", help="of the record; default: its only one")
+    results.add_argument(
+        "--dataset", metavar="USER/NAME", help="on the Hub, with @REVISION too; default: as the record says"
+    )
+    results.add_argument("--source-url", metavar="URL", help="where the record is")
+    results.add_argument("--create-pr", action="store_true", help="open a pull request")
+    results.add_argument("--dry-run", action="store_true", help="send nothing, show what would change")
+
 
 def run(args: argparse.Namespace) -> int:
     """Run `genoprot push`."""
-    pushed = _PUSH[args.kind](args)
-    print(describe(pushed, dry_run=args.dry_run))
+    print(describe(_PUSH[args.kind](args), dry_run=args.dry_run))
     return 0
 
 
 def describe(pushed: Pushed, *, dry_run: bool = False) -> str:
-    """What a push did, as text: one line, and the files."""
+    """What a push did, as text: one line; for what would be done, the files too."""
     if pushed.empty:
         return f"nothing to change in {pushed.url}"
     groups = {"added": pushed.added, "changed": pushed.changed, "removed": pushed.removed}
@@ -59,4 +93,44 @@ def _dataset(args: argparse.Namespace) -> Pushed:
     )
 
 
-_PUSH = {"dataset": _dataset}
+def _embeddings(args: argparse.Namespace) -> Pushed:
+    return push_embeddings(args.folders, args.repo, private=args.private, dry_run=args.dry_run)
+
+
+def _metric(args: argparse.Namespace) -> Pushed:
+    return push_metric(args.repo, requirement=args.requirement, private=args.private, dry_run=args.dry_run)
+
+
+def _records(args: argparse.Namespace) -> Pushed:
+    return push_record(
+        args.folder,
+        args.repo,
+        label=args.label,
+        create_pr=args.create_pr,
+        private=args.private,
+        dry_run=args.dry_run,
+    )
+
+
+def _results(args: argparse.Namespace) -> Pushed:
+    pushed, diff = push_results(
+        read_record(args.record),
+        args.model,
+        name=args.name,
+        dataset=args.dataset,
+        source_url=args.source_url,
+        create_pr=args.create_pr,
+        dry_run=args.dry_run,
+    )
+    if args.dry_run and diff:
+        print(diff, end="")
+    return pushed
+
+
+_PUSH = {
+    "dataset": _dataset,
+    "embeddings": _embeddings,
+    "metric": _metric,
+    "records": _records,
+    "results": _results,
+}
