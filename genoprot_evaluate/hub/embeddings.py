@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_evaluate.hub.commits import Content, Head, Pushed, hub_api, push_files, read_head, read_text
 from genoprot_evaluate.hub.front_matter import plain, read_front_matter, with_front_matter
-from genoprot_evaluate.store import RUN_NAME, damaged_file, finished_run, run_configs
+from genoprot_evaluate.store import MEASURED_NAME, RUN_NAME, damaged_file, finished_run, run_configs
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -89,7 +89,8 @@ def push_embeddings(
     content: dict[str, Content] = {}
     for name, (folder, record) in runs.items():
         content |= {f"{name}/{file}": folder / file for file in record["files"]}
-        content[f"{name}/{RUN_NAME}"] = folder / RUN_NAME
+        papers = [paper for paper in (RUN_NAME, MEASURED_NAME) if (folder / paper).is_file()]
+        content |= {f"{name}/{paper}": folder / paper for paper in papers}
     card = embeddings_card(records, repository, read_text(api, head, "README.md"))
     content["README.md"] = card.encode()
     replaced = {

@@ -12,7 +12,7 @@ from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate.evaluation import evaluate
 from genoprot_evaluate.report.figures import accuracy_figure
-from genoprot_evaluate.store import EmbeddingTable, load_embeddings
+from genoprot_evaluate.store import MEASURED_NAME, RUN_NAME, EmbeddingTable, load_embeddings
 from genoprot_evaluate.tables import percent, score_rows
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def read_upload(paths: Sequence[str | Path]) -> EmbeddingTable:
         If there are none, one is something else, they are too large, or they hold no embeddings.
     """
     files = [Path(path) for path in paths]
-    files = [path for path in files if path.name not in ("README.md", "run.json")]
+    files = [path for path in files if path.name not in ("README.md", RUN_NAME, MEASURED_NAME)]
     if not files:
         raise GenoProtError("upload the Parquet files of your embeddings")
     for path in files:

@@ -56,18 +56,21 @@ def test_what_cannot_be_changed_is_refused_or_changed_right(card):
     assert read_front_matter(changed, "card") == {**read_front_matter(card, "card"), "x": 3}
 
 
+# PyYAML does not read back the line separators of Unicode that it writes.
+letters = st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"))
+texts = st.text(letters, max_size=8)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=12),
-    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=5), inside, max_size=3),
+    st.none() | st.booleans() | st.integers() | texts,
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(texts, inside, max_size=3),
     max_leaves=8,
 )
 
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.dictionaries(st.text(max_size=8), values, max_size=4),
+    st.dictionaries(texts, values, max_size=4),
     st.dictionaries(st.sampled_from(["model-index", "configs", "tags"]), values, min_size=1),
-    st.text(max_size=30),
+    st.text(letters, max_size=30),
 )
 def test_whatever_stands_there_only_the_keys_change(present, changes, body):
     head = yaml.safe_dump(present, sort_keys=False, allow_unicode=True)
