@@ -61,7 +61,7 @@ def lift_grid(record: ResultRecord) -> Grid | None:
                     cells.append(_ABSENT)
                 else:
                     errors = _ABSENT if lift.errors is None else f"{lift.errors:+.1f}"
-                    cells.append(f"{100 * lift.difference:+.1f} ({errors})")
+                    cells.append(f"{_points(lift.difference)} ({errors})")
             rows.append((model, *cells))
     return Grid(
         "Lift over the best baseline",
@@ -109,7 +109,7 @@ def gain_grid(record: ResultRecord, ensemble: str) -> Grid | None:
                 cells.append(_ABSENT)
                 continue
             apart = gain.low > 0 or gain.high < 0
-            cells.append(f"{100 * (gain.together - gain.without):+.1f}{'*' if apart else ''}")
+            cells.append(_points(gain.together - gain.without) + "*" * apart)
         rows.append((encoder, *cells))
     return Grid(
         f"What an encoder adds to {ensemble.split(':')[1]} voting",
@@ -170,6 +170,12 @@ def _parts(widths: Sequence[int], room: int) -> Iterator[list[int]]:
         part.append(place)
     if part:
         yield part
+
+
+def _points(difference: float) -> str:
+    """Points with their sign; what rounds to zero has none."""
+    shown = f"{100 * difference:+.1f}"
+    return "0.0" if shown in ("+0.0", "-0.0") else shown
 
 
 def _titles(tasks: Sequence[str]) -> tuple[str, ...]:

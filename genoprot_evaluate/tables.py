@@ -19,7 +19,7 @@ WIDTH = 120
 _HEADINGS = {
     "encoder": "Encoders",
     "ensemble": "Ensembles",
-    "combination": "Learned on validation",
+    "combination": "Beyond the paper",
     "baseline": "Baselines",
 }
 

@@ -62,10 +62,12 @@ def test_gains_are_marked_where_the_interval_leaves_zero_out(record):
         Gain("kmer-4", "ensemble:soft", 0.75, 0.76, -0.03, 0.01, 0.5),
         Gain("lucaone", "ensemble:hard", 0.75, 0.7, 0.02, 0.08, 0.001),
     )
+    gains += (Gain("composition", "ensemble:soft", 0.75, 0.7501, -0.03, 0.01, 0.5),)
     grid = gain_grid(replace(record, gains={"ppi": gains}), "ensemble:soft")
     assert grid.heading == ("Encoder", TASKS["ppi"].title)
     rows = dict(grid.rows)
     assert (rows["spliceai"], rows["kmer-4"], rows["lucaone"]) == ("+5.0*", "-1.0", "–")
+    assert rows["composition"] == "0.0"
     assert gain_grid(record, "ensemble:max") is None
 
 
