@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
+from counting_encoder import Counter, files_of
+from small_checkpoints import CHECKPOINTS
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.published import PublishedDataset
 from genoprot_evaluate import cli
 from genoprot_evaluate.embed import embed
-from genoprot_evaluate.encoders import EncoderSpec, load_encoder
+from genoprot_evaluate.embed.options import ComputeOptions
+from genoprot_evaluate.encoders import load_encoder
+from genoprot_evaluate.encoders.registry import REGISTRY
 from genoprot_evaluate.store import load_embeddings
-
-# An encoder of whole length, slow enough that a run can be killed between two shards.
-SLOW_RUN = """
-import sys, time
-import numpy as np
-from genoprot_evaluate.embed import embed
-from genoprot_evaluate.encoders import EncoderSpec
-
-class Slow:
-    spec = EncoderSpec("slow", modality="protein", dimension=2)
-    batch_tokens = 10**9
-
-    def embed(self, sequences):
-        time.sleep(float(sys.argv[3]))
-        return np.array([[len(s), s.count("A")] for s in sequences], dtype=np.float32)
-
-embed(Slow(), sys.argv[1], sys.argv[2])
-"""
-
 
 # Vectors that no compression makes smaller, under a limit of the size of files.
 WIDE_RUN = """
@@ -58,32 +40,6 @@ class Wide:
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
 embed(Wide(), sys.argv[1], sys.argv[2])
 """
-
-
-class Counter:
-    """Counts residues and its own calls; reads at most 50 residues at once."""
-
-    weights_digest = "none"
-
-    def __init__(self, name="counter", fail_on=""):
-        self.spec = EncoderSpec(name, modality="protein", dimension=2, context=50)
-        self.fail_on = fail_on
-        self.calls = 0
-
-    def embed(self, sequences):
-        self.calls += 1
-        if self.fail_on and any(s.startswith(self.fail_on) for s in sequences):
-            raise RuntimeError("stopped")
-        return np.array([[len(s), s.count("A")] for s in sequences], dtype=np.float32)
-
-
-def files_of(folder):
-    """Files by path, without what is measured and what is kept of damaged runs."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "measured.json" and path.relative_to(folder).parts[0][0] != "."
-    }
 
 
 def test_every_record_is_embedded_and_sorted(tiny_dataset, tmp_path):
@@ -135,13 +91,16 @@ def test_a_finished_run_is_not_repeated_and_another_one_is_not_replaced(tiny_dat
     assert load_embeddings(out).run["weights"] == "other weights"
 
 
-def test_a_finished_run_that_was_damaged_later_is_repeated(tiny_dataset, tmp_path):
+def test_a_finished_run_that_was_damaged_later_is_repeated(tiny_dataset, tmp_path, capsys):
     embed("composition", tiny_dataset, tmp_path)
     before = files_of(tmp_path)
     (path,) = tmp_path.glob("composition/*.parquet")
     path.write_bytes(path.read_bytes()[:-9])
     embed("composition", tiny_dataset, tmp_path)
     assert files_of(tmp_path) == before
+    assert "damaged: its checksum" in capsys.readouterr().err
+    (kept,) = tmp_path.glob(".composition.damaged/composition/*.parquet")
+    assert len(kept.read_bytes()) == path.stat().st_size - 9
 
 
 def test_other_configurations_in_the_folder_stay(tiny_dataset, tmp_path):
@@ -166,75 +125,6 @@ def test_sequences_beyond_the_context_are_averaged_and_counted(tiny_dataset, tmp
     assert lengths.max() <= 50
 
 
-@pytest.mark.parametrize("left", ["whole", "truncated", "flipped", "without record"])
-def test_a_failed_run_leaves_no_final_name_and_goes_on_to_the_same_bytes(
-    sharded_dataset, tmp_path, capsys, left
-):
-    undisturbed = embed(Counter(), sharded_dataset, tmp_path / "undisturbed")
-    all_calls = Counter()
-    embed(all_calls, sharded_dataset, tmp_path / "again")
-    proteins = PublishedDataset.open(sharded_dataset).sequences(["protein"])["protein"].to_pylist()
-    out = tmp_path / "out"
-    with pytest.raises(RuntimeError, match="stopped"):
-        embed(Counter(fail_on=min(proteins, key=len)), sharded_dataset, out)
-    (staging,) = out.iterdir()
-    assert staging.name.startswith(".counter.")
-    vectors = staging / "00000.npy"
-    whole = vectors.read_bytes()
-    if left == "truncated":
-        vectors.write_bytes(whole[:-8])
-    elif left == "flipped":
-        vectors.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    elif left == "without record":
-        (staging / "00000.json").unlink()
-    capsys.readouterr()
-    resumed = Counter()
-    embed(resumed, sharded_dataset, out)
-    assert files_of(out) == files_of(undisturbed)
-    assert 0 < resumed.calls < all_calls.calls
-    captured = capsys.readouterr()
-    assert ("shard 0 is damaged" in captured.err) == (left in ("truncated", "flipped"))
-    assert "by an interrupted run" in captured.out
-
-
-def test_a_killed_run_goes_on_to_the_same_bytes(sharded_dataset, tmp_path):
-    script = tmp_path / "slow.py"
-    script.write_text(SLOW_RUN)
-
-    def start(out, pause):
-        return subprocess.Popen([sys.executable, str(script), str(sharded_dataset), str(out), str(pause)])
-
-    out = tmp_path / "out"
-    process = start(out, 0.5)
-    deadline = time.monotonic() + 60
-    while not list(out.glob(".slow.*/00000.json")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (out / "slow").exists()
-    assert list(out.glob(".slow.*/00000.json"))
-    assert start(out, 0).wait() == 0
-    assert start(tmp_path / "undisturbed", 0).wait() == 0
-    assert files_of(out) == files_of(tmp_path / "undisturbed")
-
-
-@pytest.mark.slow
-def test_one_two_and_three_processes_write_the_same_bytes(sharded_dataset, tmp_path):
-    arguments = ["--encoder", "composition", "--dataset", str(sharded_dataset)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    module = [sys.executable, "-m", "accelerate.commands.launch", "-m"]
-    several = [sys.executable, "-m", "torch.distributed.run", "--standalone", "-m"]
-    for count, launcher in ((1, module), (2, several), (3, several)):
-        if count > 1:
-            launcher = [*launcher[:-1], f"--nproc-per-node={count}", "-m"]
-        out = tmp_path / str(count)
-        command = [*launcher, "genoprot_evaluate.embed", *arguments, "--out", str(out)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.count("600 sequences") == 1
-    assert files_of(tmp_path / "1") == files_of(tmp_path / "2") == files_of(tmp_path / "3")
-
-
 def test_the_command_embeds_and_says_so(tiny_dataset, tmp_path, capsys):
     out = tmp_path / "composition"
     arguments = ["embed", "--encoder", "composition", "--dataset", str(tiny_dataset), "--out", str(out)]
@@ -250,6 +140,22 @@ def test_progress_shows_rate_and_time_left_when_asked(tiny_dataset, tmp_path, ca
     bar = capsys.readouterr().err
     assert "40 of 40 sequences" in bar
     assert "residues/s" in bar
+
+
+def test_an_attention_kernel_is_part_of_the_run(tiny_dataset, tmp_path):
+    weights = CHECKPOINTS[REGISTRY["esm2-8m"][0]]("esm2-8m", tmp_path)
+    tables = {}
+    for kernel in ("auto", "math"):
+        options = ComputeOptions(attention=kernel)
+        out = embed("esm2-8m", tiny_dataset, tmp_path / kernel, weights=weights, options=options)
+        tables[kernel] = load_embeddings(out)
+    np.testing.assert_allclose(tables["auto"].vectors, tables["math"].vectors, atol=2e-5)
+    assert tables["auto"].run["key"] != tables["math"].run["key"]
+    assert tables["math"].run["attention"] == "math"
+    with pytest.raises(GenoProtError, match="attention 'fast' is not one of auto, flash"):
+        ComputeOptions(attention="fast")
+    with pytest.raises(GenoProtError, match="composition has no model to compile"):
+        embed("composition", tiny_dataset, tmp_path / "none", options=ComputeOptions(compile=True))
 
 
 @pytest.mark.parametrize(
