@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from string import Template
 from typing import Any
 
-import pyarrow as pa
-
-from genoprot_datasets.published import split_path
+from genoprot_datasets.card_pieces import front_matter, markdown_table
+from genoprot_datasets.merged_card import render_merged_card
 from genoprot_datasets.resources import loading_script
-from genoprot_datasets.schema import FOLDS, SEQUENCES, SEQUENCES_CONFIG, task_schema
-from genoprot_datasets.tasks import TASKS, TaskSpec, matched_config
+from genoprot_datasets.schema import FOLDS
+from genoprot_datasets.tasks import TASKS, matched_config
 
 __all__ = ["render_card"]
 
@@ -21,8 +20,6 @@ _IDENTITY_COLUMNS = """`identity` (identical residues of the best
 _NO_IDENTITY_COLUMNS = """and no `identity` or
   `challenge`, because the pairs were not aligned"""
 
-_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-
 
 def render_card(manifest: Mapping[str, Any]) -> str:
     """Text of the published folder's `README.md`.
@@ -30,16 +27,18 @@ def render_card(manifest: Mapping[str, Any]) -> str:
     Parameters
     ----------
     manifest : mapping
-        As `manifest.write_manifest` returns it.
+        As `manifest.write_manifest` returns it, of one species or of several.
 
     Returns
     -------
     str
         Markdown with YAML front matter that names every configuration, its splits and features.
     """
+    if "parts" in manifest:
+        return render_merged_card(manifest)
     template = Template(loading_script("geno-prot", "README.md").read_text(encoding="utf-8"))
     return template.substitute(
-        front_matter=_front_matter(manifest),
+        front_matter=front_matter(manifest),
         species=manifest["species"]["title"],
         name=manifest["name"],
         genes=f"{manifest['records']['kept']:,}",
@@ -55,79 +54,6 @@ def render_card(manifest: Mapping[str, Any]) -> str:
     )
 
 
-def _front_matter(manifest: Mapping[str, Any]) -> str:
-    import yaml
-
-    configs = _configs(manifest)
-    rows = sum(entry["rows"] for entry in manifest["files"].values())
-    size = next((label for limit, label in _SIZES if rows < limit), "1M<n<10M")
-    content = {
-        "pretty_name": "GENO-PROT",
-        "license": "other",
-        "license_name": "licences-of-the-sources",
-        "tags": ["biology", "genomics", "proteomics", "benchmark"],
-        "task_categories": ["feature-extraction"],
-        "size_categories": [size],
-        "configs": [
-            {
-                "config_name": config,
-                # `datasets` names its cache of a local folder by this text, not by the files' content:
-                # without the fingerprint a rebuilt folder would load as the old one.
-                "description": f"GENO-PROT {config}, fingerprint {manifest['fingerprint']}",
-                "data_files": [{"split": fold, "path": split_path(config, fold)} for fold in FOLDS],
-            }
-            for config in configs
-        ],
-        "dataset_info": [_dataset_info(config, task, manifest) for config, task in configs.items()],
-    }
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110).rstrip()
-
-
-def _configs(manifest: Mapping[str, Any]) -> dict[str, TaskSpec | None]:
-    """Configurations in the order in which the card names them, each with its task."""
-    configs: dict[str, TaskSpec | None] = {SEQUENCES_CONFIG: None}
-    built = {name: task for name, task in TASKS.items() if name in manifest["tasks"]}
-    configs |= built
-    for name, task in built.items():
-        if "eval" in manifest["tasks"][name].get("matched", {}):
-            configs[matched_config(name)] = task
-    return configs
-
-
-def _dataset_info(config: str, task: TaskSpec | None, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    files, identities = manifest["files"], manifest["options"]["identities"]
-    # One configuration has one set of features in `datasets`: the eval split's, which has the column
-    # `sample` besides; the loader fills it with nulls in the train split.
-    schema = SEQUENCES if task is None else task_schema(task, "eval", identities=identities)
-    paths = {fold: split_path(config, fold) for fold in FOLDS}
-    return {
-        "config_name": config,
-        "features": [_feature(field) for field in schema],
-        "splits": [
-            {
-                "name": fold,
-                "num_bytes": files[path]["uncompressed_bytes"],
-                "num_examples": files[path]["rows"],
-            }
-            for fold, path in paths.items()
-        ],
-        "download_size": sum(files[path]["bytes"] for path in paths.values()),
-        "dataset_size": sum(files[path]["uncompressed_bytes"] for path in paths.values()),
-    }
-
-
-def _feature(field: pa.Field) -> dict[str, str]:
-    if pa.types.is_list(field.type):
-        return {"name": field.name, "list": str(field.type.value_type)}
-    return {"name": field.name, "dtype": str(field.type)}
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join(lines)
-
-
 def _task_table(manifest: Mapping[str, Any]) -> str:
     rows = []
     for name, task in TASKS.items():
@@ -138,7 +64,7 @@ def _task_table(manifest: Mapping[str, Any]) -> str:
         else:
             sizes = ("left out", manifest["left_out"][name])
         rows.append((f"`{name}`", task.question, task.positive_when, *sizes))
-    return _table(("config", "question", "positive when", "train", "eval"), rows)
+    return markdown_table(("config", "question", "positive when", "train", "eval"), rows)
 
 
 def _shortfall(manifest: Mapping[str, Any]) -> str:
@@ -174,7 +100,7 @@ def _matched_table(manifest: Mapping[str, Any]) -> str:
         else:
             sizes, tells = ("left out", matched["left_out"]), ""
         rows.append((f"`{matched_config(name)}`", *sizes, tells))
-    return _table(("config", "train", "eval", "AUROC of identity in eval, plain and matched"), rows)
+    return markdown_table(("config", "train", "eval", "AUROC of identity in eval, plain and matched"), rows)
 
 
 def _record_table(manifest: Mapping[str, Any]) -> str:
@@ -185,9 +111,9 @@ def _record_table(manifest: Mapping[str, Any]) -> str:
     rows += [("train fold, eval fold", f"{manifest['folds']['train']:,}, {manifest['folds']['eval']:,}")]
     others = [*records["notes"].values(), *records["not_counted"].values()]
     rows += [(entry["meaning"], f"{entry['count']:,}") for entry in others]
-    return _table(("", "genes"), rows)
+    return markdown_table(("", "genes"), rows)
 
 
 def _source_table(sources: Sequence[Mapping[str, Any]]) -> str:
     rows = [(entry["title"], f"`{entry['file']}`", entry["licence"]) for entry in sources]
-    return _table(("source", "file", "licence of the official source"), rows)
+    return markdown_table(("source", "file", "licence of the official source"), rows)

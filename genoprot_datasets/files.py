@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,14 @@ import pyarrow.parquet as pq
 
 from genoprot_datasets.errors import GenoProtError
 
-__all__ = ["atomic_file", "atomic_folder", "sha256_of", "write_parquet"]
+__all__ = ["atomic_file", "atomic_folder", "sha256_of", "write_parquet", "write_parquet_groups"]
+
+_PARQUET = {
+    "compression": "zstd",
+    "write_page_checksum": True,
+    "write_page_index": True,
+    "use_content_defined_chunking": True,
+}
 
 
 @contextmanager
@@ -109,12 +116,20 @@ def write_parquet(table: pa.Table, path: str | Path, *, row_group_size: int = 10
         Rows per row group.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(
-        table,
-        path,
-        compression="zstd",
-        row_group_size=row_group_size,
-        write_page_checksum=True,
-        write_page_index=True,
-        use_content_defined_chunking=True,
-    )
+    pq.write_table(table, path, row_group_size=row_group_size, **_PARQUET)
+
+
+def write_parquet_groups(tables: Iterable[pa.Table], schema: pa.Schema, path: str | Path) -> None:
+    """Write tables one after the other into one file, each a row group, as `write_parquet` does.
+
+    Parameters
+    ----------
+    tables : iterable of pyarrow.Table
+        Of the same schema; one is in memory at a time.
+    schema : pyarrow.Schema
+    path : str or Path
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with pq.ParquetWriter(path, schema, **_PARQUET) as writer:
+        for table in tables:
+            writer.write_table(table)

@@ -155,6 +155,11 @@ class PublishedDataset:
             except (pa.ArrowInvalid, OSError) as error:
                 raise SourceError(path, f"not a readable Parquet file ({error})") from None
 
+    @property
+    def has_several_species(self) -> bool:
+        """Whether `genoprot merge` wrote the folder, and examples have the column `species`."""
+        return "parts" in self.manifest
+
     def task(self, name: str, split: str, *, matched: bool = False) -> pa.Table:
         """One split of a task, with the columns of `schema.task_schema`.
 
@@ -176,7 +181,9 @@ class PublishedDataset:
             reason = self.manifest["tasks"][name].get("matched", {}).get("left_out", "not built with one")
             raise GenoProtError(f"dataset {self.name!r} has no identity-matched {name!r}: {reason}")
         config = matched_config(name) if matched else name
-        schema = task_schema(TASKS[name], split, identities=self.has_identities)
+        schema = task_schema(
+            TASKS[name], split, identities=self.has_identities, species=self.has_several_species
+        )
         return self._read(config, split, schema, None)
 
     def _read(self, config: str, split: str, schema: pa.Schema, columns: list[str] | None) -> pa.Table:

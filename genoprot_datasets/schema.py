@@ -69,7 +69,7 @@ that of a gene that was kept.
 """
 
 
-def task_schema(task: TaskSpec, split: str, *, identities: bool = True) -> pa.Schema:
+def task_schema(task: TaskSpec, split: str, *, identities: bool = True, species: bool = False) -> pa.Schema:
     """Schema of one split of a task.
 
     Parameters
@@ -79,6 +79,8 @@ def task_schema(task: TaskSpec, split: str, *, identities: bool = True) -> pa.Sc
         The eval split has the extra column `sample`, 0 to 9.
     identities : bool
         Whether the folder was built with identities, which pair tasks have columns for then.
+    species : bool
+        Whether the folder has several species, and a column with the taxon id of an example's.
 
     Returns
     -------
@@ -99,4 +101,6 @@ def task_schema(task: TaskSpec, split: str, *, identities: bool = True) -> pa.Sc
     if task.arity == 2 and identities:
         fields.append(pa.field("identity", pa.float32(), nullable=False))
         fields.append(pa.field("challenge", pa.bool_(), nullable=False))
+    if species:
+        fields.append(SEQUENCES.field("species"))
     return pa.schema(fields)

@@ -45,6 +45,11 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
             "build the dataset folder from sources",
             "genoprot build --sources sources/ --out llnl/geno-prot",
         ),
+        "merge": (
+            "genoprot_datasets.merging",
+            "join the dataset folders of several species",
+            "genoprot merge llnl/yeast llnl/ecoli --out llnl/geno-prot",
+        ),
         "audit": (
             "genoprot_datasets.audit.command",
             "look for leakage, imbalance and shortcuts in a dataset",

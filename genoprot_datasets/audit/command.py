@@ -17,6 +17,7 @@ from genoprot_datasets.audit.examples import (
     check_examples,
     check_identities,
     check_matching,
+    check_species,
     read_examples,
 )
 from genoprot_datasets.audit.folds import compare_folds
@@ -67,8 +68,10 @@ def audit(dataset: str | Path) -> dict[str, Any]:
             "coding_fraction",
             "chromosome",
             "go_terms",
+            "species",
         ]
     )
+    species = records["species"].to_numpy()
     accessions = records["accession"].combine_chunks()
     names, proteins = accessions.to_pylist(), records["protein"].to_pylist()
     fold = np.array([FOLDS.index(name) for name in records["fold"].to_pylist()], np.int64)
@@ -80,14 +83,16 @@ def audit(dataset: str | Path) -> dict[str, Any]:
     leaks, leakage = _leakage(published, names, proteins, records["protein"], fold)
     checks = [*_check_files(published, accessions), *leaks]
     for task, splits in examples.items():
-        threshold = published.manifest["tasks"][task].get("challenge", {}).get("identity_threshold")
         for split in FOLDS:
+            threshold = _threshold(published, task, splits[split], species)
             checks += check_examples(splits[split], fold, threshold)
+            if published.has_several_species:
+                checks.append(check_species(splits[split], species))
     pairs = [split for splits in examples.values() for split in splits.values() if split.identity is not None]
     for task in published.matched_tasks:
-        threshold = published.manifest["tasks"][task]["challenge"]["identity_threshold"]
         for split in FOLDS:
             pairs.append(read_examples(published, task, split, accessions, matched=True))
+            threshold = _threshold(published, task, pairs[-1], species)
             checks += [*check_examples(pairs[-1], fold, threshold), check_matching(pairs[-1])]
     checks.append(check_identities(pairs, proteins))
     sound = all(check.passed for check in checks)
@@ -100,6 +105,21 @@ def audit(dataset: str | Path) -> dict[str, Any]:
         "tasks": {task: _shortcuts(splits, records) for task, splits in examples.items()} if sound else {},
         "folds": compare_folds(records, fold),
     }
+
+
+def _threshold(
+    published: PublishedDataset, task: str, examples: Examples, species: np.ndarray
+) -> float | np.ndarray | None:
+    """Identity threshold of a task, or that of each example's species."""
+    if not published.has_several_species:
+        return _stated(published.manifest, task)
+    parts = published.manifest["parts"].values()
+    stated = {part["species"]["taxon"]: _stated(part, task) for part in parts}
+    return np.array([stated[taxon] for taxon in species[examples.members[:, 0]].tolist()], dtype=np.float64)
+
+
+def _stated(manifest: Mapping[str, Any], task: str) -> float | None:
+    return manifest["tasks"].get(task, {}).get("challenge", {}).get("identity_threshold")
 
 
 def _check_files(published: PublishedDataset, accessions: pa.Array) -> Iterator[Check]:

@@ -105,7 +105,9 @@ def read_examples(
     )
 
 
-def check_examples(examples: Examples, fold: np.ndarray, threshold: float | None) -> Iterator[Check]:
+def check_examples(
+    examples: Examples, fold: np.ndarray, threshold: float | np.ndarray | None
+) -> Iterator[Check]:
     """Balance, duplicates, contradictions and membership of one split of a task.
 
     Parameters
@@ -113,8 +115,9 @@ def check_examples(examples: Examples, fold: np.ndarray, threshold: float | None
     examples : Examples
     fold : ndarray, shape=(n,), dtype=int64
         Position in `schema.FOLDS` of each record's fold.
-    threshold : float or None
-        Identity threshold of the challenge cases that the manifest states.
+    threshold : float, ndarray or None
+        Identity threshold of the challenge cases that the manifest states; one for each example where there
+        are several species.
 
     Yields
     ------
@@ -166,6 +169,24 @@ def check_examples(examples: Examples, fold: np.ndarray, threshold: float | None
             not bad and not differ,
             f"{bad:,} identities outside 0 to 1, {differ:,} flags that differ",
         )
+
+
+def check_species(examples: Examples, species: np.ndarray) -> Check:
+    """Count the pairs that join two species.
+
+    Parameters
+    ----------
+    examples : Examples
+    species : ndarray, shape=(n,), dtype=int64
+        Taxon id of each record.
+
+    Returns
+    -------
+    Check
+    """
+    taxa = species[examples.members]
+    mixed = int((taxa != taxa[:, :1]).any(axis=1).sum())
+    return Check(f"{examples.config}/{examples.split}: no pair joins two species", not mixed, f"{mixed:,} do")
 
 
 def check_matching(examples: Examples) -> Check:

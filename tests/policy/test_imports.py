@@ -25,11 +25,11 @@ FLOORS = {
         | {"progress", "stages", "stopping", "transfer", "hub_faults", "snapshots"},
         {"published", "sources", "synthetic", "anatomy", "partition", "identity", "relations"},
         {"records", "sampling", "taxa", "download", "ner", "balance", "matching", "gene_matching"},
-        {"manifest", "card", "reading", "options"},
+        {"manifest", "card", "card_pieces", "merged_card", "reading", "options"},
         {"labels"},
         {"examples"},
         {"publication"},
-        {"build", "audit"},
+        {"build", "audit", "merging"},
         {"build_command"},
     ),
     "genoprot_evaluate": (
