@@ -46,6 +46,7 @@ TOKENS = {
     )
 }
 RELEASED_HEADS = {1024: 16}
+FREQUENCIES = ".rotary_embeddings.inv_freq"
 UNUSED = re.compile(
     r"lm_head\..*|(esm\.)?contact_head\.regression\.(weight|bias)|.*\.rotary_embeddings\.inv_freq"
     r"|(esm\.)?embeddings\.(position_ids|position_embeddings\.weight)|.*roberta_lm_head/~/lm_.*"
@@ -174,7 +175,8 @@ class NTv2(PooledEncoder):
     by the tokens that each contributes. Reads the names of transformers
     (``esm.encoder.layer.0.attention.self.query.weight``) and of Haiku
     (``nt/attention_layer_0/~/self_attention/query::w``). Sizes are read from the weights; the number of
-    heads and ``layer_norm_eps`` (1e-5 when left out) from ``config.json`` beside them.
+    heads and ``layer_norm_eps`` (1e-5 when left out) from ``config.json`` beside them. Without it, heads are
+    as wide as the stored rotary frequencies tell, else those of the released 500m.
 
     Parameters
     ----------
@@ -319,7 +321,13 @@ class _Transformers:
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._prefix = checkpoint.prefix("esm.")
+        stored = (shape for key, shape in checkpoint.shapes.items() if key.endswith(FREQUENCIES))
+        self._frequencies = next(stored, (0,))[0]
         self.layers = rf"{re.escape(self._prefix)}encoder\.layer\.(\d+)\."
+
+    def heads(self, attended: int) -> int | None:
+        """Heads as the stored rotary frequencies tell; None where the file has none."""
+        return attended // (2 * self._frequencies) if self._frequencies else None
 
     def origin(self, parameter: str) -> tuple[str, Origin]:
         place, _, field = parameter.rpartition(".")
@@ -339,6 +347,10 @@ class _Haiku:
             "nt/",
         )
         self.layers = rf"{re.escape(self._prefix)}attention_layer_(\d+)/"
+
+    def heads(self, attended: int) -> int | None:
+        """None: the JAX release stores no rotary frequencies."""
+        return None
 
     def origin(self, parameter: str) -> tuple[str, Origin]:
         place, _, field = parameter.rpartition(".")
@@ -374,7 +386,7 @@ def _sizes(checkpoint: Checkpoint, names: _Transformers | _Haiku) -> NTv2Sizes:
         vocabulary=vocabulary,
         width=width,
         layers=checkpoint.count(names.layers),
-        heads=checkpoint.heads(stated, attended, RELEASED_HEADS.get(width)),
+        heads=checkpoint.heads(stated, attended, names.heads(attended) or RELEASED_HEADS.get(width)),
         attended=attended,
         inner=shape("layers.0.inner_output.weight")[1],
         epsilon=checkpoint.number(["layer_norm_eps"], 1e-5),

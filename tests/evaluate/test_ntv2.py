@@ -112,6 +112,10 @@ def test_names_of_transformers(weights, config, outputs, tmp_path):
     without_prefix = {key.removeprefix("esm."): tensor for key, tensor in renamed.items()}
     bare = NTv2M500.load(write_checkpoint(tmp_path / "bare", without_prefix, stated), "cpu")
     assert difference(bare.model(ids, mask), ported.model(ids, mask)) == 0.0
+    name = "encoder.layer.0.attention.self.rotary_embeddings.inv_freq"
+    with_frequencies = without_prefix | {name: torch.ones(8)}
+    bare = NTv2M500.load(write_checkpoint(tmp_path / "heads", with_frequencies), "cpu")
+    assert bare.model.sizes.heads == config["attention_heads"]
 
 
 def test_tokens(golden, small, tmp_path):
