@@ -1,6 +1,12 @@
 """Baselines: what a score means is seen beside models that know little or nothing."""
 
-from genoprot_evaluate.baselines.homology import REFLEXIVE, Homology, similar_proteins, transfer_labels
+from genoprot_evaluate.baselines.homology import (
+    REFLEXIVE,
+    Homology,
+    similar_proteins,
+    transfer,
+    transferred_share,
+)
 from genoprot_evaluate.baselines.names import BASELINES, PREFIX, RULES, baseline_names
 from genoprot_evaluate.baselines.rules import RuleFit, alignment, best_threshold, degree, majority
 from genoprot_evaluate.baselines.vectors import (
@@ -31,5 +37,6 @@ __all__ = [
     "random_vectors",
     "sequence_vectors",
     "similar_proteins",
-    "transfer_labels",
+    "transfer",
+    "transferred_share",
 ]

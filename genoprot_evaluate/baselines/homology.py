@@ -9,9 +9,19 @@ import numpy as np
 from scipy import sparse
 
 from genoprot_datasets.identity import pair_identities
-from genoprot_evaluate.baselines.rules import RuleFit
+from genoprot_evaluate.baselines.rules import RuleFit, about_threshold, best_threshold
 
-__all__ = ["KMER", "NEIGHBOURS", "REFLEXIVE", "Homology", "similar_proteins", "transfer_labels"]
+__all__ = [
+    "FITTED_TO",
+    "KMER",
+    "NEIGHBOURS",
+    "REFLEXIVE",
+    "UNRELATED",
+    "Homology",
+    "similar_proteins",
+    "transfer",
+    "transferred_share",
+]
 
 NEIGHBOURS = 10
 """Train proteins that each eval protein is aligned to."""
@@ -21,6 +31,12 @@ KMER = 4
 
 REFLEXIVE = ("pfam", "subcellular", "anatomical", "function", "pathway", "drug", "disease")
 """Tasks in which a protein and itself are a positive pair: it shares what it has with itself."""
+
+UNRELATED = 0.01
+"""Weight of knowing nothing: that of a pair of neighbours with an identity of a tenth, as chance gives it."""
+
+FITTED_TO = 2000
+"""Held-out examples that the threshold is fitted to, at most."""
 
 _BLOCK = 512
 
@@ -41,7 +57,7 @@ class Homology:
     identities: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def nearest(self, queries: Sequence[str], targets: Sequence[str]) -> sparse.csr_array:
-        """Identity of each query with those targets that share the most words with it.
+        """Identity of each query with those targets that share the most words with it, itself left out.
 
         Parameters
         ----------
@@ -55,8 +71,14 @@ class Homology:
             `genoprot_datasets.identity.pair_identities`.
         """
         rows, columns = similar_proteins(
-            [self.proteins[name] for name in queries], [self.proteins[name] for name in targets]
+            [self.proteins[name] for name in queries],
+            [self.proteins[name] for name in targets],
+            NEIGHBOURS + 1,
         )
+        others = np.array(queries, dtype=object)[rows] != np.array(targets, dtype=object)[columns]
+        rows, columns = rows[others.astype(bool)], columns[others.astype(bool)]
+        nearest = np.arange(len(rows)) - np.searchsorted(rows, rows) < NEIGHBOURS
+        rows, columns = rows[nearest], columns[nearest]
         pairs = [(queries[row], targets[column]) for row, column in zip(rows.tolist(), columns.tolist())]
         missing = [pair for pair in pairs if pair not in self.identities]
         if missing:
@@ -106,28 +128,29 @@ def similar_proteins(
     return np.concatenate([*rows, []]).astype(np.int64), np.concatenate([*columns, []]).astype(np.int64)
 
 
-def transfer_labels(
+def transferred_share(
     similarity: sparse.csr_array,
     members: np.ndarray,
     labels: np.ndarray,
-    eval_members: np.ndarray,
+    asked: np.ndarray,
     *,
     reflexive: bool,
-) -> RuleFit:
-    """Predict the label of similar train examples: a mean weighted by similarity.
+) -> np.ndarray:
+    """Share of class 1 among similar train examples, weighted by similarity.
 
-    An eval pair (a, b) takes the labels of all train pairs of a neighbour c of a and a neighbour d of b,
-    each with the weight identity(a, c) x identity(b, d). A single record a takes the labels of its
-    neighbours c with the weight identity(a, c) squared.
+    A pair (a, b) takes the labels of all train pairs of a neighbour c of a and a neighbour d of b, each
+    with the weight identity(a, c) x identity(b, d). A single record a takes the labels of its neighbours c
+    with the weight identity(a, c) squared. A label of one half with the weight `UNRELATED` is added, so that
+    little evidence says little.
 
     Parameters
     ----------
-    similarity : csr_array, shape=(eval proteins, train proteins)
+    similarity : csr_array, shape=(proteins, train proteins)
     members : ndarray, shape=(m, arity)
         Columns of `similarity` of the train examples.
     labels : ndarray, shape=(m,)
         0 or 1.
-    eval_members : ndarray, shape=(eval examples, arity)
+    asked : ndarray, shape=(k, arity)
         Rows of `similarity`.
     reflexive : bool
         Whether a protein and itself count as a positive pair of train, so that two neighbours of one
@@ -135,21 +158,20 @@ def transfer_labels(
 
     Returns
     -------
-    RuleFit
-        Where no neighbours are in a train example together, the share of class 1 in train.
+    ndarray, shape=(k,), dtype=float64
 
     Examples
     --------
     >>> similarity = sparse.csr_array(np.array([[0.8, 0.0], [0.0, 0.5]]))
-    >>> pairs, labels = np.array([[0, 1], [0, 1]]), np.array([1, 1])
-    >>> transfer_labels(similarity, pairs, labels, np.array([[1, 0]]), reflexive=False).probability.tolist()
-    [1.0]
+    >>> pairs, labels = np.array([[0, 1]]), np.array([1])
+    >>> transferred_share(similarity, pairs, labels, np.array([[1, 0]]), reflexive=False).round(4).tolist()
+    [0.9878]
     """
     sums = []
     for weights in (labels.astype(np.float64), np.ones(len(labels))):
         if members.shape[1] == 1:
             total = np.bincount(members[:, 0], weights=weights, minlength=similarity.shape[1])
-            sums.append((similarity.power(2) @ total)[eval_members[:, 0]])
+            sums.append((similarity.power(2) @ total)[asked[:, 0]])
             continue
         size = similarity.shape[1]
         one, other = members.T
@@ -158,15 +180,57 @@ def transfer_labels(
         if reflexive:
             table = table + sparse.eye_array(size, format="csr")
         spread = (similarity @ table).tocsr()
-        a, b = eval_members.T
+        a, b = asked.T
         sums.append(np.asarray(spread[a].multiply(similarity[b]).sum(axis=1)).reshape(-1))
     positive, weight = sums
-    probability = np.full(len(eval_members), float(labels.mean()))
-    found = weight > 0
-    probability[found] = np.clip(positive[found] / weight[found], 0.0, 1.0)
-    silent = int((~found).sum())
-    note = f"{silent} of {len(found)} eval examples have no neighbours in a train example" if silent else None
-    return RuleFit(probability, None, note)
+    return np.clip((positive + UNRELATED / 2) / (weight + UNRELATED), 0.0, 1.0)
+
+
+def transfer(
+    homology: Homology,
+    names: Sequence[str],
+    members: np.ndarray,
+    labels: np.ndarray,
+    fitted: np.ndarray,
+    held_out: np.ndarray,
+    asked: np.ndarray,
+    *,
+    reflexive: bool,
+) -> RuleFit:
+    """Predict class 1 where enough of the similar train examples are of class 1.
+
+    How much is enough is fitted to the examples that are held out of train, `FITTED_TO` of them at most;
+    their labels are not transferred.
+
+    Parameters
+    ----------
+    homology : Homology
+    names : sequence of str
+        Accessions of the task.
+    members : ndarray, shape=(m, arity)
+        Positions in `names` of the train examples.
+    labels : ndarray, shape=(m,)
+        0 or 1.
+    fitted, held_out : ndarray, shape=(m,), dtype=bool
+    asked : ndarray, shape=(k, arity)
+        Positions in `names` of the examples to predict.
+    reflexive : bool
+        As for `transferred_share`.
+    """
+    step = max(1, -(-int(held_out.sum()) // FITTED_TO))
+    tried = np.flatnonzero(held_out)[::step]
+    targets, sources = np.unique(members[fitted], return_inverse=True)
+    sources = sources.reshape(-1, members.shape[1])
+    shares = []
+    for questions in (members[tried], asked):
+        queries, places = np.unique(questions, return_inverse=True)
+        similarity = homology.nearest([names[q] for q in queries], [names[t] for t in targets])
+        places = places.reshape(questions.shape)
+        shares.append(transferred_share(similarity, sources, labels[fitted], places, reflexive=reflexive))
+    threshold = best_threshold(shares[0], labels[tried])
+    silent = int((shares[1] == 0.5).sum())
+    note = f"{silent} of {len(asked)} examples have no similar train example" if silent else None
+    return RuleFit(about_threshold(threshold, shares[1]), None, note)
 
 
 def _words(protein: str) -> np.ndarray:

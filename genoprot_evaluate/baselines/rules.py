@@ -8,7 +8,7 @@ import numpy as np
 
 from genoprot_evaluate.statistics import accuracy
 
-__all__ = ["RuleFit", "alignment", "best_threshold", "degree", "majority"]
+__all__ = ["RuleFit", "about_threshold", "alignment", "best_threshold", "degree", "majority"]
 
 
 class RuleFit(NamedTuple):
@@ -82,7 +82,7 @@ def alignment(
     """
     threshold = best_threshold(train_identity[fitted], labels[fitted])
     guess = train_identity[held_out] > threshold
-    return RuleFit(_about(threshold, eval_identity), accuracy(labels[held_out], guess))
+    return RuleFit(about_threshold(threshold, eval_identity), accuracy(labels[held_out], guess))
 
 
 def degree(
@@ -125,7 +125,7 @@ def degree(
 
     threshold = best_threshold(values(members[fitted], labels[fitted]), labels[fitted])
     guess = values(members[held_out], 0) > threshold
-    probability = _about(threshold, values(eval_members, 0))
+    probability = about_threshold(threshold, values(eval_members, 0))
     probability[~known[eval_members].all(axis=1)] = 0.5
     found = np.unique(eval_members)
     seen = int(known[found].sum())
@@ -138,8 +138,14 @@ def degree(
     return RuleFit(probability, accuracy(labels[held_out], guess), note)
 
 
-def _about(threshold: float, values: np.ndarray) -> np.ndarray:
-    """Probabilities along two straight lines: 0 to one half up to the threshold, then up to 1."""
+def about_threshold(threshold: float, values: np.ndarray) -> np.ndarray:
+    """Probabilities along two straight lines: 0 to one half up to the threshold, then up to 1.
+
+    Examples
+    --------
+    >>> about_threshold(0.2, np.array([0.1, 0.2, 0.6])).tolist()
+    [0.25, 0.5, 0.75]
+    """
     values = np.asarray(values, dtype=np.float64)
     probability = 0.5 * values / threshold
     above = values > threshold

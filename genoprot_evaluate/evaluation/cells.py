@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.tasks import TASKS
@@ -150,7 +149,16 @@ def fit_rule(
     elif name == "baseline:degree":
         rule = baselines.degree(train.members, train.labels, fold.fitted, fold.held_out, asked)
     elif name == "baseline:alignment-transfer":
-        rule = _transfer(examples, fold.fitted, asked, homology)
+        rule = baselines.transfer(
+            homology,
+            examples.accessions.to_pylist(),
+            train.members,
+            train.labels,
+            fold.fitted,
+            fold.held_out,
+            asked,
+            reflexive=examples.task in baselines.REFLEXIVE,
+        )
     else:
         rule = baselines.majority(train.labels, fold.fitted, fold.held_out, len(asked))
     probability, matched = _divided(rule.probability, examples)
@@ -171,22 +179,6 @@ def _divided(probability: np.ndarray, examples: TaskExamples) -> tuple[np.ndarra
     """Probabilities of the eval examples and of the matched ones, from those of `_asked`."""
     count = len(examples.eval)
     return probability[:count], None if examples.matched is None else probability[count:]
-
-
-def _transfer(
-    examples: TaskExamples, fitted: np.ndarray, asked: np.ndarray, homology: baselines.Homology
-) -> baselines.RuleFit:
-    """Labels of the fitted examples, transferred to others."""
-    targets, members = np.unique(examples.train.members[fitted], return_inverse=True)
-    queries, eval_members = np.unique(asked, return_inverse=True)
-    names = [examples.accessions.take(pa.array(chosen)).to_pylist() for chosen in (queries, targets)]
-    return baselines.transfer_labels(
-        homology.nearest(*names),
-        members.reshape(-1, examples.train.members.shape[1]),
-        examples.train.labels[fitted],
-        eval_members.reshape(asked.shape),
-        reflexive=examples.task in baselines.REFLEXIVE,
-    )
 
 
 def run_cells(

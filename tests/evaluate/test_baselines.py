@@ -24,8 +24,10 @@ from genoprot_evaluate.baselines import (
     random_vectors,
     sequence_vectors,
     similar_proteins,
-    transfer_labels,
+    transfer,
+    transferred_share,
 )
+from genoprot_evaluate.baselines.homology import UNRELATED
 from genoprot_evaluate.encoders.kmer import Composition, KmerFrequencies
 
 
@@ -167,25 +169,70 @@ def test_nearest_has_the_identities_of_the_aligner_and_aligns_once():
 
 
 def test_transfer_by_hand():
-    # Eval proteins 0, 1, 2; train proteins 0, 1, 2.
+    # Asked proteins 0, 1, 2; train proteins 0, 1, 2.
     similarity = sparse.csr_array(np.array([[0.8, 0.1, 0.0], [0.0, 0.5, 0.2], [0.4, 0.0, 0.0]]))
     members, labels = np.array([[1, 0], [0, 2]]), np.array([1, 0])
     pairs = np.array([[0, 1], [1, 0], [0, 2]])
-    fit = transfer_labels(similarity, members, labels, pairs, reflexive=False)
+
+    def share(positive: float, weight: float) -> float:
+        return (positive + UNRELATED / 2) / (weight + UNRELATED)
+
+    found = transferred_share(similarity, members, labels, pairs, reflexive=False)
     # (0, 1): 0.8 x 0.5 for the positive pair, 0.8 x 0.2 for the negative one.
-    np.testing.assert_allclose(fit.probability[:2], 0.4 / 0.56)
-    # (0, 2): train protein 1 with 0, by 0.1 x 0.4.
-    assert fit.probability[2] == 1.0
-    alike = transfer_labels(similarity, members[1:], labels[1:], pairs, reflexive=True)
+    # (0, 2): the positive pair of 1 and 0, by 0.1 x 0.4.
+    np.testing.assert_allclose(found, [share(0.4, 0.56), share(0.4, 0.56), share(0.04, 0.04)])
+    alike = transferred_share(similarity, members[1:], labels[1:], pairs, reflexive=True)
     # (0, 1): both are like train protein 1, by 0.1 x 0.5, against the negative pair; (0, 2): both like 0.
-    np.testing.assert_allclose(alike.probability[0], 0.05 / (0.05 + 0.16))
-    assert alike.probability[2] == 1.0
-    silent = transfer_labels(similarity, members[1:], labels[1:], pairs[2:], reflexive=False)
-    assert (silent.probability.tolist(), silent.note) == (
-        [0.0],
-        "1 of 1 eval examples have no neighbours in a train example",
-    )
-    single = transfer_labels(
-        similarity, np.array([[0], [1]]), np.array([1, 0]), np.array([[0]]), reflexive=False
-    )
-    np.testing.assert_allclose(single.probability, [0.64 / 0.65])
+    np.testing.assert_allclose(alike[[0, 2]], [share(0.05, 0.21), share(0.32, 0.32)])
+    silent = transferred_share(similarity, members[1:], labels[1:], pairs[2:], reflexive=False)
+    assert silent.tolist() == [0.5]
+    records, record = np.array([[0], [1]]), np.array([[0]])
+    single = transferred_share(similarity, records, np.array([1, 0]), record, reflexive=False)
+    np.testing.assert_allclose(single, [share(0.64, 0.65)])
+
+
+def families(seed: int, count: int, size: int) -> tuple[dict[str, str], np.ndarray]:
+    """Proteins by name, a fifth of whose residues differ from their family's, and their families."""
+    rng = np.random.default_rng(seed)
+    letters = np.array(list("ACDEFGHIKLMNPQRSTVWY"))
+    roots = rng.choice(letters, size=(count, 150))
+    family = np.repeat(np.arange(count), size)
+    proteins = {}
+    for number, root in enumerate(roots[family]):
+        changed = rng.random(150) < 0.2
+        proteins[f"P{number:03d}"] = "".join(np.where(changed, rng.choice(letters, 150), root))
+    return proteins, family
+
+
+def test_transfer_knows_families_that_it_met_in_train_and_nothing_of_noise():
+    proteins, family = families(0, 12, 6)
+    names = list(proteins)
+    rng = np.random.default_rng(1)
+    train, eval_fold = (np.flatnonzero(np.arange(72) % 6 < 4), np.flatnonzero(np.arange(72) % 6 >= 4))
+
+    def pairs_of(fold: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        universe = fold[np.stack(np.triu_indices(len(fold), 1), axis=1)]
+        same = family[universe[:, 0]] == family[universe[:, 1]]
+        chosen = [rng.choice(np.flatnonzero(same == side), count) for side in (False, True)]
+        rows = np.concatenate(chosen)
+        return universe[rows], same[rows].astype(np.int8)
+
+    members, labels = pairs_of(train, 60)
+    asked, truth = pairs_of(eval_fold, 40)
+    held_out = np.arange(120) % 5 == 0
+    for reflexive in (False, True):
+        fit = transfer(
+            Homology(proteins), names, members, labels, ~held_out, held_out, asked, reflexive=reflexive
+        )
+        assert ((fit.probability > 0.5) == truth).mean() > 0.9
+    noise = rng.integers(0, 2, 120)
+    fit = transfer(Homology(proteins), names, members, noise, ~held_out, held_out, asked, reflexive=False)
+    assert abs(((fit.probability > 0.5) == truth).mean() - 0.5) < 0.25
+
+
+def test_protein_is_no_neighbour_of_itself():
+    proteins, _ = families(3, 2, 6)
+    names = list(proteins)
+    found = Homology(proteins).nearest(names, names).toarray()
+    assert (np.diag(found) == 0).all()
+    assert (found > 0.5).sum(axis=1).tolist() == [5] * 12
