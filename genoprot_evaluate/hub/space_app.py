@@ -78,7 +78,7 @@ def score_upload(
     record = evaluate({"uploaded": read_upload(paths)}, dataset, tasks=[task])
     rows = []
     for row in score_rows(record):
-        if row["kind"] == "ensemble":
+        if row["kind"] not in ("encoder", "baseline"):
             continue
         low, high = row["accuracy_low"], row["accuracy_high"]
         interval = "" if low is None else f"{100 * low:.1f} to {100 * high:.1f}"

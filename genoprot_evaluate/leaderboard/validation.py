@@ -29,8 +29,18 @@ __all__ = ["add_arguments", "run", "validate_record"]
 TOLERANCE = 1e-9
 """Difference of two numbers that are the same."""
 
-# What training decides; the predictions cannot confirm it.
-_OF_TRAINING = {"status", "reason", "validation_accuracy", "epochs", "note", "train_examples", "interval"}
+# What training decides, and scores of predictions that are not kept; the predictions cannot confirm it.
+_OF_TRAINING = {
+    "matched_accuracy",
+    "matched_examples",
+    "status",
+    "reason",
+    "validation_accuracy",
+    "epochs",
+    "note",
+    "train_examples",
+    "interval",
+}
 # What needs the identities of the dataset.
 _OF_DATASET = {"challenge_accuracy", "challenge_examples", "identity_bins"}
 
