@@ -14,6 +14,9 @@ SPECIAL_TOKENS = 2
 """Special tokens that are counted for every sequence: most tokenizers add one before and one behind it."""
 
 
+_FILLED = 8
+
+
 def length_order(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
     """Positions of the sequences, longest first; equal lengths keep their order.
 
@@ -36,7 +39,9 @@ def padded_tokens(lengths: Sequence[int] | np.ndarray) -> int:
     return len(lengths) * int(max(lengths))
 
 
-def token_batches(lengths: Sequence[int] | np.ndarray, budget: int) -> Iterator[np.ndarray]:
+def token_batches(
+    lengths: Sequence[int] | np.ndarray, budget: int, most_padding: float = 1.0
+) -> Iterator[np.ndarray]:
     """Batches, longest first, of which the padded size stays within a budget.
 
     Parameters
@@ -45,6 +50,8 @@ def token_batches(lengths: Sequence[int] | np.ndarray, budget: int) -> Iterator[
         Tokens, residues or bases of each sequence.
     budget : int
         Most tokens of a batch, padding included; a longer sequence is a batch by itself.
+    most_padding : float
+        A batch that fills an eighth of the budget ends where its share of padding would grow beyond this.
 
     Yields
     ------
@@ -67,6 +74,12 @@ def token_batches(lengths: Sequence[int] | np.ndarray, budget: int) -> Iterator[
     order = length_order(lengths)
     start = 0
     while start < order.size:
-        rows = max(1, budget // max(1, int(lengths[order[start]])))
-        yield order[start : start + rows]
-        start += rows
+        longest = max(1, int(lengths[order[start]]))
+        batch = order[start : start + max(1, budget // longest)]
+        if most_padding < 1.0:
+            counts = np.arange(1, batch.size + 1)
+            padding = 1.0 - np.cumsum(lengths[batch]) / (counts * longest)
+            fits = (padding <= most_padding) | (counts * longest <= budget // _FILLED)
+            batch = batch[: max(1, int(np.argmin(fits)) if not fits.all() else batch.size)]
+        yield batch
+        start += batch.size

@@ -55,7 +55,7 @@ def compute_shards(
     count, done = sum(len(positions) for positions in shards.values()), 0
     device = device_of(encoder)
     meter = _meter(device, processes)
-    limit = MemoryLimit(staging.limit())
+    limit = MemoryLimit()
     with tqdm(
         total=residues, unit=" residues", unit_scale=True, disable=not shown or not shards, file=sys.stderr
     ) as bar:
@@ -67,6 +67,9 @@ def compute_shards(
             bar.update(residues)
 
         for number, positions in shards.items():
+            others = staging.limit()
+            if others is not None and (limit.tokens is None or others < limit.tokens):
+                limit.tokens = others
             started, failures, known = time.perf_counter(), limit.failures, limit.tokens
             texts = sequences.take(positions)
             applied = embed_sequences(encoder, texts, index.names(positions), budget, advance, limit)

@@ -18,6 +18,10 @@ from genoprot_evaluate.encoders.failures import device_failed, memory_ran_out, r
 __all__ = ["Applied", "MemoryLimit", "content_digest", "embed_sequences"]
 
 
+MOST_PADDING = 0.04
+"""Share of padding beyond which a batch ends early, for encoders that say that they pad."""
+
+
 @dataclass
 class MemoryLimit:
     """What is known of the batches that do not fit into memory; it goes from one call to the next.
@@ -171,7 +175,8 @@ def embed_sequences(
         np.zeros(count, dtype=bool),
         np.zeros(count, dtype=np.int64),
     )
-    for chosen in token_batches([piece.tokens for piece in pieces], budget):
+    most = MOST_PADDING if getattr(encoder, "pads", False) else 1.0
+    for chosen in token_batches([piece.tokens for piece in pieces], budget, most):
         waiting = [[pieces[index] for index in chosen]]
         while waiting:
             batch = waiting.pop()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genoprot_datasets.errors import GenoProtError
-from genoprot_evaluate.batching import length_order, token_batches
+from genoprot_evaluate.batching import length_order, padded_tokens, token_batches
 from genoprot_evaluate.pooling import masked_sum
 
 lengths = st.lists(st.integers(1, 500), max_size=60)
@@ -24,6 +24,26 @@ def test_batches_hold_every_sequence_once_within_the_budget(lengths, budget):
         assert padded <= budget or len(batch) == 1
     longest = [max(lengths[position] for position in batch) for batch in batches]
     assert longest == sorted(longest, reverse=True)
+
+
+@given(lengths, st.integers(1, 2_000), st.floats(0.0, 0.5))
+def test_batches_end_where_padding_grows(lengths, budget, most):
+    batches = list(token_batches(lengths, budget, most))
+    assert [position for batch in batches for position in batch] == length_order(lengths).tolist()
+    for batch in batches:
+        sizes = [lengths[position] for position in batch]
+        padded = padded_tokens(sizes)
+        assert padded <= budget or len(batch) == 1
+        assert 1 - sum(sizes) / padded <= most + 1e-9 or padded <= budget / 8
+
+
+def test_padding_of_proteins_stays_under_five_percent():
+    rng = np.random.default_rng(0)
+    proteins = rng.lognormal(np.log(360), 0.8, size=662).clip(30, 1_024).astype(int)
+    batches = list(token_batches(proteins, 1 << 15, 0.04))
+    padded = sum(padded_tokens(proteins[batch]) for batch in batches)
+    assert 1 - proteins.sum() / padded < 0.05
+    assert len(batches) < 40
 
 
 @given(lengths)

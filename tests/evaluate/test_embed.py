@@ -9,7 +9,9 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from counting_encoder import Counter, files_of
+from safetensors.torch import save_file
 from small_checkpoints import CHECKPOINTS
 
 from genoprot_datasets.errors import GenoProtError
@@ -174,6 +176,25 @@ def test_unusable_arguments_leave_nothing(tiny_dataset, tmp_path, changes, messa
     given = {"encoder": "composition", "dataset": tiny_dataset, "out": tmp_path / "out", **changes}
     with pytest.raises(GenoProtError, match=message):
         embed(**given)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\noid"), "Git LFS pointer"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-100]), "not a whole safetensors file"),
+        (lambda path: save_file({"a": torch.zeros(2)}, path), "weights of another architecture: missing"),
+        (lambda path: path.unlink(), "no safetensors file"),
+    ],
+)
+def test_unusable_weights_are_one_line_and_leave_nothing(tiny_dataset, tmp_path, capsys, damage, message):
+    weights = CHECKPOINTS[REGISTRY["esm2-8m"][0]]("esm2-8m", tmp_path)
+    damage(weights / "model.safetensors")
+    arguments = ["--encoder", "esm2-8m", "--weights", str(weights), "--dataset", str(tiny_dataset)]
+    assert cli.main(["embed", *arguments, "--out", str(tmp_path / "out")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
     assert not (tmp_path / "out").exists()
 
 
