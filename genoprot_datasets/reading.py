@@ -22,7 +22,7 @@ from genoprot_datasets.sources import (
 from genoprot_datasets.sources.gff import Annotation
 from genoprot_datasets.sources.go import terms_of
 from genoprot_datasets.sources.uniprot import UniProtEntry
-from genoprot_datasets.taxa import check_assembly, check_entries
+from genoprot_datasets.taxa import check_annotations, check_assembly, check_entries, check_string_ids
 
 __all__ = ["RecordSources", "read_record_sources"]
 
@@ -79,6 +79,7 @@ def read_record_sources(paths: Mapping[str, Path], species: Species, evidence: s
     annotation = read_annotation(paths["annotation"])
     check_assembly(paths["annotation"], annotation, species)
     mapping = read_id_mapping(paths["idmapping"], ("RefSeq", "STRING"))
+    check_string_ids(paths["idmapping"], mapping["STRING"], species)
     if "uniprot" in paths:
         entries = read_entries(paths["uniprot"])
         check_entries(paths["uniprot"], entries, species)
@@ -91,9 +92,15 @@ def read_record_sources(paths: Mapping[str, Path], species: Species, evidence: s
         refseq_to_uniprot=mapping["RefSeq"],
         string_ids=_by_accession(mapping["STRING"]),
         entries=entries,
-        go_terms=terms_of(read_annotations(paths["goa"]), evidence) if "goa" in paths else None,
+        go_terms=_go_terms(paths["goa"], species, evidence) if "goa" in paths else None,
         vectors=(dict(zip(*read_protein_vectors(paths["vectors"], entries))) if "vectors" in paths else None),
     )
+
+
+def _go_terms(path: Path, species: Species, evidence: str) -> dict[str, set[str]]:
+    annotations = read_annotations(path)
+    check_annotations(path, annotations, species)
+    return terms_of(annotations, evidence)
 
 
 def _read_proteins(path: Path, annotation: Annotation) -> dict[str, str]:

@@ -8,9 +8,10 @@ from pathlib import Path
 from genoprot_datasets.errors import SourceError
 from genoprot_datasets.sources import Species
 from genoprot_datasets.sources.gff import Annotation
+from genoprot_datasets.sources.go import GoAnnotation
 from genoprot_datasets.sources.uniprot import UniProtEntry
 
-__all__ = ["check_assembly", "check_entries", "string_taxon_of"]
+__all__ = ["check_annotations", "check_assembly", "check_entries", "check_string_ids", "string_taxon_of"]
 
 
 def check_assembly(path: Path, annotation: Annotation, species: Species) -> None:
@@ -42,6 +43,33 @@ def check_entries(path: Path, entries: Mapping[str, UniProtEntry], species: Spec
         if entry.taxon not in (0, species.taxon):
             message = f"entry of taxon {entry.taxon}, expected {expected}"
             raise SourceError(path, message, record=accession)
+
+
+def check_annotations(path: Path, annotations: Iterable[GoAnnotation], species: Species) -> None:
+    """Refuse GO annotations of another species.
+
+    Raises
+    ------
+    SourceError
+        If a row has another taxon id than `Species.taxon`; one without any is let through.
+    """
+    for row in annotations:
+        if row.taxon not in (0, species.taxon):
+            message = f"annotation of taxon {row.taxon}, expected {_expected(species, species.taxon)}"
+            raise SourceError(path, message, record=row.accession)
+
+
+def check_string_ids(path: Path, identifiers: Iterable[str], species: Species) -> None:
+    """Refuse STRING identifiers of another species in UniProt's id mapping.
+
+    Raises
+    ------
+    SourceError
+        If one begins with another taxon id than `Species.string_taxon` or one of `Species.string_strains`.
+    """
+    identifiers = list(identifiers)
+    if identifiers:
+        string_taxon_of(path, identifiers, species)
 
 
 def string_taxon_of(path: Path, identifiers: Iterable[str], species: Species) -> int:

@@ -46,6 +46,7 @@ _QUALIFIERS = frozenset(
 _PROTEINS = "UniProtKB"
 _OTHER_DATABASES = frozenset(["ComplexPortal", "IntAct", "RNAcentral"])
 _TERM = re.compile(r"GO:[0-9]{7}")
+_TAXON = re.compile(r"taxon:([0-9]{1,9})(?:\|taxon:[0-9]{1,9})?")
 _STANZAS = frozenset(["[Term]", "[Typedef]", "[Instance]"])
 _ASPECTS = frozenset("PFC")
 _NEVER_ASSERTED = "ND"
@@ -108,6 +109,8 @@ class GoAnnotation(NamedTuple):
         For example ``enables``, ``NOT``.
     aspect : {"P", "F", "C"}
         Process, function or component.
+    taxon : int
+        NCBI taxon id of the protein; 0 where the file does not say.
     """
 
     accession: str
@@ -115,6 +118,7 @@ class GoAnnotation(NamedTuple):
     evidence: str
     qualifiers: frozenset[str]
     aspect: str
+    taxon: int = 0
 
     @property
     def asserted(self) -> bool:
@@ -263,6 +267,7 @@ def read_annotations(path: str | Path) -> list[GoAnnotation]:
     """
     annotations: list[GoAnnotation] = []
     qualifier_sets: dict[str, frozenset[str]] = {"": frozenset()}
+    taxa: dict[str, int] = {"": 0}
     width = None
     for line, fields in iter_rows(path, "\t", comment="!"):
         if width is None:
@@ -284,7 +289,19 @@ def read_annotations(path: str | Path) -> list[GoAnnotation]:
             qualifier_sets[qualifier] = frozenset(qualifier.split("|"))
             if unknown := sorted(qualifier_sets[qualifier] - _QUALIFIERS):
                 raise SourceError(path, f"unknown qualifier {unknown[0]!r}", line=line, record=accession)
-        annotations.append(GoAnnotation(accession, term, evidence, qualifier_sets[qualifier], aspect))
+        if fields[12] not in taxa:
+            taxa[fields[12]] = _taxon(path, fields[12], line)
+        annotations.append(
+            GoAnnotation(accession, term, evidence, qualifier_sets[qualifier], aspect, taxa[fields[12]])
+        )
     if not annotations:
         raise SourceError(path, "no row of the database UniProtKB in it")
     return annotations
+
+
+def _taxon(path: str | Path, text: str, line: int) -> int:
+    """First taxon id of ``taxon:9606|taxon:1280``; the second one is that of another organism's protein."""
+    match = _TAXON.fullmatch(text)
+    if match is None:
+        raise SourceError(path, f"taxon is {text!r}, expected taxon: and a number", line=line)
+    return int(match[1])

@@ -292,6 +292,10 @@ EXCEPTIONS: Mapping[tuple[str, str], Mapping[str, str | float]] = MappingProxyTy
         ("human", "vectors"): {"megabytes": 47},
         ("human", "links"): {"megabytes": 79},
         ("yeast", "vectors"): {"megabytes": 1_300},
+        **{
+            (name, "vectors"): {"megabytes": 1_300}
+            for name in ("mouse", "rat", "zebrafish", "fly", "worm", "arabidopsis")
+        },
         ("yeast", "goa"): {"megabytes": 2},
         ("ecoli", "vectors"): {"megabytes": 10},
     }

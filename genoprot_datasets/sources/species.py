@@ -80,6 +80,34 @@ _HUMAN_ONLY = MappingProxyType(
     }
 )
 
+
+def _model_organism(
+    name: str,
+    taxon: int,
+    title: str,
+    mnemonic: str,
+    assembly: str,
+    assembly_name: str,
+    mitochondrial_code: int,
+    no_pathways: str = "Reactome infers the pathways of {title} from human ones",
+) -> Species:
+    """A species that every source files under one taxon id."""
+    return Species(
+        name,
+        taxon,
+        title,
+        1,
+        name,
+        f"{mnemonic}_{taxon}",
+        mitochondrial_code=mitochondrial_code,
+        assembly=assembly,
+        assembly_name=assembly_name,
+        embeddings="uniprot_sprot",
+        absent=MappingProxyType({**_HUMAN_ONLY, "pathways": no_pathways.format(title=title)}),
+        optional=MappingProxyType({"vectors": _COMPOSITION}),
+    )
+
+
 _ALL = (
     Species(
         "human",
@@ -139,6 +167,23 @@ _ALL = (
                 "uniprot": "accessions come from the id mapping and are not compared by sequence",
             }
         ),
+    ),
+    _model_organism("mouse", 10090, "Mus musculus", "MOUSE", "GCF_000001635.27", "GRCm39", 2),
+    _model_organism("rat", 10116, "Rattus norvegicus", "RAT", "GCF_015227675.2", "mRatBN7.2", 2),
+    _model_organism("zebrafish", 7955, "Danio rerio", "DANRE", "GCF_000002035.6", "GRCz11", 2),
+    _model_organism(
+        "fly", 7227, "Drosophila melanogaster", "DROME", "GCF_000001215.4", "Release_6_plus_ISO1_MT", 5
+    ),
+    _model_organism("worm", 6239, "Caenorhabditis elegans", "CAEEL", "GCF_000002985.6", "WBcel235", 5),
+    _model_organism(
+        "arabidopsis",
+        3702,
+        "Arabidopsis thaliana",
+        "ARATH",
+        "GCF_000001735.4",
+        "TAIR10.1",
+        1,
+        "Reactome has no pathways of {title}",
     ),
 )
 

@@ -162,3 +162,18 @@ def test_human_slice(shared):
     assert found["annotation"].name == "GCF_000001405.39_GRCh38.p13_genomic.gff.gz"
     assert found["gene_effects"].name == "CRISPRGeneEffect.csv.gz"
     assert len(found) == 15
+
+
+@pytest.mark.parametrize("species", [s for s in SPECIES.values() if s.assembly], ids=lambda s: s.name)
+def test_a_species_is_a_row_that_fits(species):
+    specs = {spec.key: spec for spec in sources_of(species)}
+    assert species.assembly.startswith("GCF_")
+    assert species.mnemonic.endswith(f"_{species.taxon}")
+    assert specs["genome"].url.endswith(f"/{species.assembly}_{species.assembly_name}_genomic.fna.gz")
+    assert specs["idmapping"].file_name == f"{species.mnemonic}_idmapping.dat.gz"
+    assert specs["links"].file_name == f"{species.string_taxon}.protein.links.v12.0.txt.gz"
+    if "goa" in specs:
+        assert specs["goa"].url.endswith(f"/{species.name.upper()}/goa_{species.name}.gaf.gz")
+    assert species.genetic_code == (11 if species.mitochondrial_code is None else 1)
+    taxa = [other.taxon for other in SPECIES.values()]
+    assert taxa.count(species.taxon) == 1

@@ -154,7 +154,7 @@ def test_damaged_ontology(path, text):
 
 def test_annotations(path):
     found = annotations_of(path, GAF_22)
-    assert found[0] == GoAnnotation("P00001", "GO:0000001", "IDA", frozenset({"enables"}), "F")
+    assert found[0] == GoAnnotation("P00001", "GO:0000001", "IDA", frozenset({"enables"}), "F", 9606)
     assert [row.accession for row in found] == ["P00001", "P00001", "P00002", "P00002", "P00003"]
     assert [row.asserted for row in found] == [True, False, False, True, True]
     assert [row.experimental for row in found] == [True, False, False, False, False]
