@@ -23,9 +23,11 @@ _CITATION = re.compile(r"\{[^{}]*\}|\((?:PubMed:[^()]*|[Aa]t protein level|By si
 
 _NOT = (
     r"\bnot\s+(?!(?:only|just|restricted|limited|confined|exclusive(?:ly)?)\b)"
-    r"|\bun-?detectable\b|\babsent\b|\babsence\b|\black(?:s|ing)?\b|\bneither\b|\bnor\b"
-    r"|\bno\s+(?:\w+\s+){0,2}?(?:expression|transcripts?|signals?|staining|mRNA|protein)\b"
-    r"|\bexcept(?:ing)?\b|\bexcluding\b|\bexception\b|\bother\s+than\b"
+    r"|\b(?:un|non)-?detect(?:able|ed)\b|\babsent\b|\babsence\b|\black(?:s|ed|ing)?\b|\bneither\b|\bnor\b"
+    r"|\b(?:no|without)\s+(?:\w+\s+){0,2}?(?:expression|transcripts?|signals?|staining|mRNA|protein|levels?"
+    r"|amounts?|detection|(?:immuno)?reactivity|labell?ing)\b"
+    r"|\bnever\b|\bnone\b(?!-)|\bdevoid\b|\bnegative\s+(?:in|for)\b|\bfail(?:s|ed)?\s+to\b"
+    r"|\bexcept(?:ing)?\b|\bexcluding\b|\bexceptions?\b|\b(?:other\s+than|apart\s+from|aside\s+from)\b"
 )
 
 _RESUMED = (

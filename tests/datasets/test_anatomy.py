@@ -22,6 +22,10 @@ def recogniser() -> VocabularyRecogniser:
         ("Detected in testes, ovaries and lymph nodes.", {"testis", "ovary", "lymph node"}),
         ("Hepatic and RENAL expression.", {"liver", "kidney"}),
         (
+            "Pulmonary, gastric, splenic, cutaneous, ocular, osseous, uterine and cerebral tissue.",
+            {"lung", "stomach", "spleen", "skin", "eye", "bone", "uterus", "cerebrum"},
+        ),
+        (
             "Oesophagus; fetal brain; mid-brain and bone-marrow",
             {"esophagus", "brain", "midbrain", "bone marrow"},
         ),
@@ -58,6 +62,28 @@ def test_forms(recogniser, text, sites):
         ("Expressed in cerebellum (but not in pons) and striatum.", {"cerebellum", "striatum"}),
         ("Expressed neither in heart nor in lung.", set()),
         ("Barely detectable in placenta.", {"placenta"}),
+        ("Expressed in most tissues but not liver or heart.", set()),
+        ("Ubiquitous, with the notable exceptions of ovary and testis. Low in skin.", {"skin"}),
+        ("Detected in all tissues examined apart from brain and pancreas.", set()),
+        ("Found in all tissues aside from heart, but most abundant in lung.", {"lung"}),
+        ("Restricted to the liver; no detectable levels in other tissues such as kidney.", {"liver"}),
+        ("Non-detectable in liver, undetected in lung. Never detected in muscle.", set()),
+        ("Fails to be detected in lung; found in hepatic tissue.", {"liver"}),
+        ("Without expression in the lens. The cornea is devoid of transcripts in the retina.", {"cornea"}),
+        ("Present at high levels in liver, negative in brain and heart.", {"liver"}),
+        ("Strong in spleen, weak in thymus and none in colon.", {"spleen", "thymus"}),
+        (
+            "Strong in pancreas and weak in stomach, but was not detected in kidney (PubMed:1234567).",
+            {"pancreas", "stomach"},
+        ),
+        (
+            "Not detected in normal adult liver, but highly expressed in fetal liver and renal tubules.",
+            {"liver", "kidney"},
+        ),
+        (
+            "Isoform 1 is expressed in brain. Isoform 2 is not detected in brain but in liver.",
+            {"brain", "liver"},
+        ),
     ],
 )
 def test_negated_clauses(recogniser, text, sites):
