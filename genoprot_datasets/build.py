@@ -14,11 +14,17 @@ from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.examples import TaskExamples, add_identities, draw_examples
 from genoprot_datasets.files import atomic_folder
 from genoprot_datasets.gene_matching import build_records
-from genoprot_datasets.labels import LABELLERS, LabelInputs
+from genoprot_datasets.labels import LABELLERS, LabelInputs, TaskLabels
 from genoprot_datasets.manifest import describe_lacking, describe_records, describe_sources
 from genoprot_datasets.options import LabelOptions
 from genoprot_datasets.partition import partition
-from genoprot_datasets.publication import write_examples, write_fates, write_papers, write_sequences
+from genoprot_datasets.publication import (
+    write_attributes,
+    write_examples,
+    write_fates,
+    write_papers,
+    write_sequences,
+)
 from genoprot_datasets.published import MANIFEST_NAME
 from genoprot_datasets.reading import read_record_sources
 from genoprot_datasets.records import DROP_REASONS, RecordSet
@@ -61,6 +67,7 @@ def build(
     evidence: str = "experimental",
     keep_differing: bool = True,
     identities: bool = True,
+    group_identical: bool = False,
     options: LabelOptions | None = None,
     show_progress: bool = False,
 ) -> dict[str, Any]:
@@ -88,6 +95,8 @@ def build(
         Keep genes whose RefSeq protein differs from the UniProt sequence.
     identities : bool
         Align every pair: without, there is no `identity`, no `challenge` and no matched variant.
+    group_identical : bool
+        Keep records with the same protein in the same fold, which Algorithm 1 does not.
     options : LabelOptions, optional
     show_progress : bool
         Print a line per stage to standard error.
@@ -146,7 +155,8 @@ def build(
             points = composition_vectors([record.protein for record in found.records])
         else:
             points = np.stack([content.vectors[accession] for accession in accessions])
-        in_eval = partition(accessions, points, size, seed)
+        groups = [record.protein for record in found.records] if group_identical else None
+        in_eval = partition(accessions, points, size, seed, groups=groups)
         folds = {"train": np.flatnonzero(~in_eval), "eval": np.flatnonzero(in_eval)}
         say(f"{len(folds['train']):,} train, {len(folds['eval']):,} eval")
     inputs = LabelInputs(
@@ -160,15 +170,16 @@ def build(
         seed=seed,
     )
     built: dict[str, TaskExamples] = {}
+    labels: dict[str, TaskLabels] = {}
     left_out: dict[str, str] = {name: "not asked for" for name in TASKS if name not in wanted}
     for name in wanted:
         if name in lacking:
             left_out[name] = lacking[name]
             continue
         with log.stage(name) as say:
-            labels = LABELLERS[name](inputs)
+            labels[name] = LABELLERS[name](inputs)
             try:
-                built[name] = draw_examples(name, labels, folds, seed)
+                built[name] = draw_examples(name, labels[name], folds, seed)
             except TooFewExamples as error:
                 left_out[name] = str(error)
                 say(f"left out: {error}")
@@ -186,6 +197,7 @@ def build(
         write_fates(
             staging, found.fates, {a: FOLDS[held] for a, held in zip(accessions, in_eval.astype(int))}
         )
+        write_attributes(staging, accessions, in_eval, labels, chosen)
         write_examples(staging, built, accessions)
         facts = {
             "name": "/".join(Path(out).absolute().parts[-2:]),
@@ -197,6 +209,7 @@ def build(
                 "evidence": evidence,
                 "keep_differing": keep_differing,
                 "identities": identities,
+                "group_identical": group_identical,
                 "recogniser": recogniser,
             },
             "sources": describe_sources(specs, paths),

@@ -47,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="do not align the pairs: no identities, challenge cases and matched variants",
     )
+    parser.add_argument(
+        "--group-identical",
+        action="store_true",
+        help="keep genes with the same protein in the same fold (default: as Algorithm 1 draws them)",
+    )
     add_label_arguments(parser)
 
 
@@ -63,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
         evidence=args.evidence,
         keep_differing=not args.drop_differing,
         identities=not args.no_identity,
+        group_identical=args.group_identical,
         options=label_options(args),
         show_progress=True,
     )

@@ -8,8 +8,15 @@ from typing import Any
 import pyarrow as pa
 
 from genoprot_datasets.published import split_path
-from genoprot_datasets.schema import FOLDS, SEQUENCES, SEQUENCES_CONFIG, task_schema
-from genoprot_datasets.tasks import TASKS, TaskSpec, matched_config
+from genoprot_datasets.schema import (
+    ATTRIBUTES,
+    ATTRIBUTES_CONFIG,
+    FOLDS,
+    SEQUENCES,
+    SEQUENCES_CONFIG,
+    task_schema,
+)
+from genoprot_datasets.tasks import TASKS, matched_config
 
 __all__ = ["front_matter", "markdown_table"]
 
@@ -40,31 +47,30 @@ def front_matter(manifest: Mapping[str, Any]) -> str:
             }
             for config in configs
         ],
-        "dataset_info": [_dataset_info(config, task, manifest) for config, task in configs.items()],
+        "dataset_info": [_dataset_info(config, own, manifest["files"]) for config, own in configs.items()],
     }
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110).rstrip()
 
 
-def _configs(manifest: Mapping[str, Any]) -> dict[str, TaskSpec | None]:
-    """Configurations in the order in which the card names them, each with its task."""
-    configs: dict[str, TaskSpec | None] = {SEQUENCES_CONFIG: None}
-    built = {name: task for name, task in TASKS.items() if name in manifest["tasks"]}
-    configs |= built
-    for name, task in built.items():
-        if "eval" in manifest["tasks"][name].get("matched", {}):
-            configs[matched_config(name)] = task
-    return configs
+def _configs(manifest: Mapping[str, Any]) -> dict[str, pa.Schema]:
+    """Configurations in the order in which the card names them, each with its schema.
+
+    One configuration has one set of features in `datasets`: the eval split's, which has the column `sample`
+    besides; the loader fills it with nulls in the train split.
+    """
+    kind = {"identities": manifest["options"]["identities"], "species": "parts" in manifest}
+    built = {
+        name: task_schema(task, "eval", **kind) for name, task in TASKS.items() if name in manifest["tasks"]
+    }
+    matched = {
+        matched_config(name): schema
+        for name, schema in built.items()
+        if "eval" in manifest["tasks"][name].get("matched", {})
+    }
+    return {SEQUENCES_CONFIG: SEQUENCES, ATTRIBUTES_CONFIG: ATTRIBUTES} | built | matched
 
 
-def _dataset_info(config: str, task: TaskSpec | None, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    files, identities = manifest["files"], manifest["options"]["identities"]
-    # One configuration has one set of features in `datasets`: the eval split's, which has the column
-    # `sample` besides; the loader fills it with nulls in the train split.
-    schema = (
-        SEQUENCES
-        if task is None
-        else task_schema(task, "eval", identities=identities, species="parts" in manifest)
-    )
+def _dataset_info(config: str, schema: pa.Schema, files: Mapping[str, Any]) -> dict[str, Any]:
     paths = {fold: split_path(config, fold) for fold in FOLDS}
     return {
         "config_name": config,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -63,10 +63,14 @@ class TaskLabels:
     relation : PairRelation or Dependency
     facts : dict
         Counts for the manifest.
+    attributes : sequence, length n, or None
+        What each record has that its labels follow from, as a column of `schema.ATTRIBUTES` takes it; None
+        where that is not published.
     """
 
     relation: PairRelation | Dependency
     facts: Mapping[str, Any]
+    attributes: Sequence[Any] | None = None
 
 
 def _shared(memberships: Sequence[Collection[str]], what: str) -> TaskLabels:
@@ -74,7 +78,7 @@ def _shared(memberships: Sequence[Collection[str]], what: str) -> TaskLabels:
         f"distinct_{what}": len(set().union(*memberships)),
         "records_annotated": sum(bool(labels) for labels in memberships),
     }
-    return TaskLabels(SharedAttribute(memberships), facts)
+    return TaskLabels(SharedAttribute(memberships), facts, [sorted(labels) for labels in memberships])
 
 
 def _pfam(inputs: LabelInputs) -> TaskLabels:
@@ -100,7 +104,7 @@ def _anatomical(inputs: LabelInputs) -> TaskLabels:
     texts = [inputs.entries[record.accession].tissue for record in inputs.records]
     labels = _shared(inputs.recogniser.recognise(texts), "sites")
     without = sum(bool(text) for text in texts) - labels.facts["records_annotated"]
-    return TaskLabels(labels.relation, {**labels.facts, "texts_without_a_site": without})
+    return replace(labels, facts={**labels.facts, "texts_without_a_site": without})
 
 
 def _disease(inputs: LabelInputs) -> TaskLabels:
@@ -141,7 +145,7 @@ def _melanoma(inputs: LabelInputs) -> TaskLabels:
         "effect_threshold": options.melanoma_threshold,
         "cell_lines": effects.lines,
     }
-    return TaskLabels(labels, facts)
+    return TaskLabels(labels, facts, [None if np.isnan(value) else float(value) for value in values])
 
 
 def _path(inputs: LabelInputs, key: str) -> Path:
@@ -187,7 +191,9 @@ def _ppi(inputs: LabelInputs) -> TaskLabels:
         "records_annotated": int(annotated.sum()),
         "records_found_by_alias_only": through_aliases,
     }
-    return TaskLabels(Interactions(i, j, annotated), facts)
+    relation = Interactions(i, j, annotated)
+    partners = [int(degree) if known else None for degree, known in zip(relation.degree, annotated)]
+    return TaskLabels(relation, facts, partners)
 
 
 def _function(inputs: LabelInputs) -> TaskLabels:

@@ -28,7 +28,14 @@ _EXACT = 4096
 """Differences of vectors that are held at a time."""
 
 
-def partition(accessions: Sequence[str], vectors: np.ndarray, eval_size: int, seed: int) -> np.ndarray:
+def partition(
+    accessions: Sequence[str],
+    vectors: np.ndarray,
+    eval_size: int,
+    seed: int,
+    *,
+    groups: Sequence[str] | None = None,
+) -> np.ndarray:
     """Choose the records of the evaluation fold.
 
     The first record is uniform; each further one is drawn from the rest with probability proportional to its
@@ -48,6 +55,9 @@ def partition(accessions: Sequence[str], vectors: np.ndarray, eval_size: int, se
         Records to choose, 1 to n - 1.
     seed : int
         Seed of the run.
+    groups : sequence of str, length n, optional
+        Records of the same group stay together: only the first of them by accession takes part in the draws,
+        and the others follow it. The fold then exceeds `eval_size` by less than the size of a group.
 
     Returns
     -------
@@ -75,21 +85,35 @@ def partition(accessions: Sequence[str], vectors: np.ndarray, eval_size: int, se
     vectors = np.asarray(vectors, np.float32)
     _check(accessions, vectors, eval_size)
     order = np.array(sorted(range(n), key=accessions.__getitem__), np.int64)
-    points = vectors[order]
+    leaders, follows, sizes = _leaders([accessions[k] if groups is None else groups[k] for k in order])
+    points = vectors[order[leaders]]
     points = np.ascontiguousarray(points - points.mean(axis=0, dtype=np.float64), np.float32)
     rng = generator(seed, "partition")
 
-    chosen = np.zeros(n, bool)
+    chosen = np.zeros(len(leaders), bool)
     nearest = _Nearest(points)
-    latest = int(rng.integers(n))
+    latest = int(rng.integers(len(leaders)))
     chosen[latest] = True
-    for _ in range(eval_size - 1):
+    size = sizes[latest]
+    while size < eval_size:
         nearest.add(latest)
         latest = nearest.draw(chosen, rng)
         chosen[latest] = True
+        size += sizes[latest]
+    if size == n:
+        raise GenoProtError(
+            f"partition: an evaluation fold of {eval_size} in whole groups takes all {n} records"
+        )
     is_eval = np.empty(n, bool)
-    is_eval[order] = chosen
+    is_eval[order] = chosen[follows]
     return is_eval
+
+
+def _leaders(groups: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """First record of each group, the place among these of every record's group, and the groups' sizes."""
+    first: dict[str, int] = {}
+    leader = np.array([first.setdefault(group, k) for k, group in enumerate(groups)], np.int64)
+    return np.unique(leader, return_inverse=True, return_counts=True)
 
 
 class _Nearest:

@@ -13,17 +13,20 @@ import pyarrow as pa
 from genoprot_datasets.card import render_card
 from genoprot_datasets.examples import TaskExamples
 from genoprot_datasets.files import write_parquet
+from genoprot_datasets.labels import TaskLabels
 from genoprot_datasets.manifest import write_manifest
 from genoprot_datasets.published import FATES_NAME, split_path
 from genoprot_datasets.records import KEPT, Fate, Record
 from genoprot_datasets.resources import loading_script
-from genoprot_datasets.schema import FATES, FOLDS, SEQUENCES, SEQUENCES_CONFIG
+from genoprot_datasets.schema import ATTRIBUTES, ATTRIBUTES_CONFIG, FATES, FOLDS, SEQUENCES, SEQUENCES_CONFIG
 from genoprot_datasets.sources import Species
 from genoprot_datasets.tasks import matched_config
 
-__all__ = ["write_examples", "write_fates", "write_papers", "write_sequences"]
+__all__ = ["write_attributes", "write_examples", "write_fates", "write_papers", "write_sequences"]
 
 _ROWS_PER_GROUP = 256
+_ATTRIBUTE_TASKS = {"interactions": "ppi", "gene_effect": "melanoma"}
+"""Tasks of the columns of `schema.ATTRIBUTES` that are not named like one."""
 
 
 def write_sequences(folder: Path, kept: Sequence[Record], in_eval: np.ndarray, species: Species) -> None:
@@ -67,6 +70,36 @@ def write_fates(folder: Path, fates: Sequence[Fate], fold_of: Mapping[str, str])
     columns = {name: [getattr(fate, name) for fate in fates] for name in FATES.names if name != "fold"}
     columns["fold"] = [fold_of[fate.accession] if fate.outcome == KEPT else None for fate in fates]
     write_parquet(pa.table(columns, schema=FATES), folder / FATES_NAME)
+
+
+def write_attributes(
+    folder: Path,
+    accessions: Sequence[str],
+    in_eval: np.ndarray,
+    labels: Mapping[str, TaskLabels],
+    species: Species,
+) -> None:
+    """Write the configuration `attributes`, a split for each fold.
+
+    Parameters
+    ----------
+    folder : Path
+    accessions : sequence of str, length n
+    in_eval : ndarray, shape=(n,), dtype=bool
+    labels : mapping of str to TaskLabels
+        By task, for the tasks whose labels were read.
+    species : Species
+    """
+    sources = {column: column for column in ATTRIBUTES.names} | _ATTRIBUTE_TASKS
+    nothing = [None] * len(accessions)
+    columns = {"accession": list(accessions), "species": [species.taxon] * len(accessions)}
+    for column in set(ATTRIBUTES.names) - columns.keys():
+        own = labels.get(sources[column])
+        columns[column] = list(own.attributes) if own and own.attributes is not None else nothing
+    table = pa.table(columns, schema=ATTRIBUTES)
+    for fold in FOLDS:
+        part = table.filter(pa.array(in_eval == (fold == "eval")))
+        write_parquet(part, folder / split_path(ATTRIBUTES_CONFIG, fold))
 
 
 def write_examples(folder: Path, built: Mapping[str, TaskExamples], accessions: Sequence[str]) -> None:

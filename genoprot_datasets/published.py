@@ -11,7 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genoprot_datasets.errors import GenoProtError, SourceError
-from genoprot_datasets.schema import FOLDS, SEQUENCES, SEQUENCES_CONFIG, task_schema
+from genoprot_datasets.schema import (
+    ATTRIBUTES,
+    ATTRIBUTES_CONFIG,
+    FOLDS,
+    SEQUENCES,
+    SEQUENCES_CONFIG,
+    task_schema,
+)
 from genoprot_datasets.snapshots import fetch_snapshot, parse_hub_id
 from genoprot_datasets.tasks import TASKS, matched_config
 
@@ -159,6 +166,11 @@ class PublishedDataset:
     def has_several_species(self) -> bool:
         """Whether `genoprot merge` wrote the folder, and examples have the column `species`."""
         return "parts" in self.manifest
+
+    def attributes(self) -> pa.Table:
+        """What the labels follow from, with the columns of `schema.ATTRIBUTES`, sorted by accession."""
+        parts = [self._read(ATTRIBUTES_CONFIG, fold, ATTRIBUTES, None) for fold in FOLDS]
+        return pa.concat_tables(parts).sort_by("accession")
 
     def task(self, name: str, split: str, *, matched: bool = False) -> pa.Table:
         """One split of a task, with the columns of `schema.task_schema`.

@@ -6,13 +6,44 @@ import pyarrow as pa
 
 from genoprot_datasets.tasks import TaskSpec
 
-__all__ = ["FATES", "FOLDS", "SEQUENCES", "SEQUENCES_CONFIG", "task_schema"]
+__all__ = [
+    "ATTRIBUTES",
+    "ATTRIBUTES_CONFIG",
+    "FATES",
+    "FOLDS",
+    "SEQUENCES",
+    "SEQUENCES_CONFIG",
+    "task_schema",
+]
 
 FOLDS = ("train", "eval")
 """Folds of the records, which are also the splits of every configuration."""
 
 SEQUENCES_CONFIG = "sequences"
 """Name of the configuration that holds the gene-protein records."""
+
+ATTRIBUTES_CONFIG = "attributes"
+"""Name of the configuration that holds what the labels of the tasks follow from."""
+
+ATTRIBUTES = pa.schema(
+    [
+        pa.field("accession", pa.string(), nullable=False),
+        *(
+            pa.field(task, pa.list_(pa.string()))
+            for task in ("pfam", "subcellular", "anatomical", "pathway", "drug", "disease")
+        ),
+        pa.field("interactions", pa.int32()),
+        pa.field("gene_effect", pa.float64()),
+        pa.field("species", pa.int64(), nullable=False),
+    ]
+)
+"""Attributes of the records of `SEQUENCES`, one row each.
+
+The lists are named like the tasks whose pairs share one of their entries; an empty one means that the record
+is not annotated, null that the task's labels were not read. `interactions` counts the other records with
+which an interaction is reported, null where none was looked for; `gene_effect` is the mean effect over the
+melanoma lines. The Gene Ontology terms are in `SEQUENCES`.
+"""
 
 SEQUENCES = pa.schema(
     [

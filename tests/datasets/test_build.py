@@ -89,6 +89,30 @@ def test_examples_keep_the_rules(published, name):
             assert label_of.setdefault(example, row["label"]) == row["label"]
 
 
+def test_labels_follow_from_the_published_attributes(published):
+    attributes = {row["accession"]: row for row in published.attributes().to_pylist()}
+    assert set(attributes) == set(published.sequences(["accession"])["accession"].to_pylist())
+    for name in published.tasks:
+        for split in ("train", "eval"):
+            for row in published.task(name, split).to_pylist():
+                own = [attributes[row[column]] for column in TASKS[name].members]
+                if name == "melanoma":
+                    assert row["label"] == (own[0]["gene_effect"] < -0.5)
+                elif name == "ppi":
+                    assert all(one["interactions"] is not None for one in own)
+                    assert not row["label"] or all(one["interactions"] > 0 for one in own)
+                elif name != "function":
+                    assert all(one[name] for one in own)
+                    assert row["label"] == bool(set(own[0][name]) & set(own[1][name]))
+
+
+def test_tasks_that_were_not_asked_for_have_no_attributes(synthetic_sources, tmp_path):
+    build(synthetic_sources, tmp_path / "out", tasks=["pfam"])
+    rows = PublishedDataset.open(tmp_path / "out").attributes().to_pylist()
+    assert all(row["pfam"] is not None and row["drug"] is None for row in rows)
+    assert all(row["gene_effect"] is None and row["interactions"] is None for row in rows)
+
+
 def test_challenge_cases_are_those_that_identity_gets_wrong(published):
     for name in published.tasks:
         if TASKS[name].arity == 1:
@@ -170,7 +194,7 @@ def test_hub_loads_every_configuration_offline(synthetic_dataset, monkeypatch):
 
     monkeypatch.chdir(synthetic_dataset.parents[1])
     manifest = json.loads((synthetic_dataset / "MANIFEST.json").read_text())
-    for config in ["sequences", *manifest["tasks"]]:
+    for config in ["sequences", "attributes", *manifest["tasks"]]:
         loaded = load_dataset("llnl/geno-prot", config)
         assert set(loaded) == {"train", "eval"}
         for split, table in loaded.items():

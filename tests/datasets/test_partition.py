@@ -125,3 +125,35 @@ def test_size_and_reproducibility(data):
 def test_bad_input(accessions, vectors, size, message):
     with pytest.raises(GenoProtError, match=message):
         partition(accessions, vectors, size, 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 6), min_size=3, max_size=25), st.integers(0, 99), st.data())
+def test_groups_stay_together(numbers, seed, data):
+    n = len(numbers)
+    names = [f"P{k:03d}" for k in range(n)]
+    groups = [f"sequence {number}" for number in numbers]
+    vectors = np.array([[number % 3, number] for number in numbers], np.float32)
+    size = data.draw(st.integers(1, n - 1))
+    largest = max(groups.count(group) for group in groups)
+    if len(set(groups)) == 1:
+        with pytest.raises(GenoProtError, match="whole groups"):
+            partition(names, vectors, size, seed, groups=groups)
+        return
+    size = min(size, n - largest)
+    chosen = partition(names, vectors, size, seed, groups=groups)
+    folds = [{group for group, held in zip(groups, chosen) if held == fold} for fold in (True, False)]
+    assert folds[0].isdisjoint(folds[1])
+    assert size <= chosen.sum() < size + largest
+    order = data.draw(st.permutations(range(n)))
+    again = partition(
+        [names[k] for k in order], vectors[order], size, seed, groups=[groups[k] for k in order]
+    )
+    assert again.tolist() == chosen[order].tolist()
+
+
+def test_groups_of_one_change_nothing():
+    vectors = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    names = [f"P{k:03d}" for k in range(40)]
+    plain = partition(names, vectors, 13, 5)
+    assert partition(names, vectors, 13, 5, groups=names[::-1]).tolist() == plain.tolist()
