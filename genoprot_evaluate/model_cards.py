@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import html
 import re
 from collections.abc import Mapping
 from importlib import import_module
@@ -17,7 +16,8 @@ from genoprot_datasets.resources import loading_script
 from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate.encoders.base import EncoderSpec
 from genoprot_evaluate.encoders.registry import REGISTRY
-from genoprot_evaluate.results import ResultRecord, read_record
+from genoprot_evaluate.markdown import plain
+from genoprot_evaluate.results import ResultRecord, Score, read_record
 from genoprot_evaluate.tables import percent
 
 __all__ = ["TEMPLATE_NAME", "add_arguments", "card_faults", "render_cards", "run", "write_cards"]
@@ -246,22 +246,30 @@ def _scores(spec: EncoderSpec, record: ResultRecord | None) -> str:
 
 
 def _section(name: str, record: ResultRecord) -> str:
-    lines = ["| task | accuracy | best baseline | AUROC |", "|---|---:|---:|---:|"]
+    lines = ["| task | accuracy | 95% interval | best baseline | AUROC |", "|---|---:|---:|---:|---:|"]
     for task in record.tasks:
         score = record.scores[task][name]
         auroc = score.auroc and score.auroc.mean
         cells = [
             TASKS[task].title,
-            percent(score) + (f" ({_plain(score.reason)})" if score.reason else ""),
+            percent(score) + (f" ({plain(score.reason)})" if score.reason else ""),
+            _interval(score),
             _best_baseline(record, task),
             "" if auroc is None else f"{auroc:.3f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    table, dataset = "\n".join(lines), _plain(str(record.dataset["name"]))
+    table, dataset = "\n".join(lines), plain(str(record.dataset["name"]))
     return (
         f"\n## Scores of {name}\n\nAccuracy in percent on {dataset}, mean ± standard deviation "
-        f"over the eval samples, of a head trained with seed {record.seed}.\n\n{table}\n"
+        f"over the eval samples, of a head trained with seed {record.seed}; the interval is from resampled "
+        f"proteins.\n\n{table}\n"
     )
+
+
+def _interval(score: Score) -> str:
+    if score.interval is None:
+        return ""
+    return f"{100 * score.interval.low:.1f} to {100 * score.interval.high:.1f}"
 
 
 def _best_baseline(record: ResultRecord, task: str) -> str:
@@ -271,9 +279,3 @@ def _best_baseline(record: ResultRecord, task: str) -> str:
         if (score := record.scores[task][name]).accuracy is not None and score.accuracy.mean is not None
     ]
     return percent(max(scored, key=lambda score: score.accuracy.mean)) if scored else "N/A"
-
-
-def _plain(text: str) -> str:
-    """Text in one line that Markdown shows as it is."""
-    escaped = html.escape(" ".join(text.split()), quote=False)
-    return re.sub(r"([\\`*_{}\[\]|~$])", r"\\\1", escaped)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_evaluate.hub.commits import Content, Head, Pushed, hub_api, push_files, read_head, read_text
-from genoprot_evaluate.hub.front_matter import plain, read_front_matter, with_front_matter
+from genoprot_evaluate.hub.front_matter import read_front_matter, with_front_matter
+from genoprot_evaluate.markdown import plain
 from genoprot_evaluate.store import MEASURED_NAME, RUN_NAME, damaged_file, finished_run, run_configs
 
 if TYPE_CHECKING:

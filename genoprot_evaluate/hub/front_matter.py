@@ -8,7 +8,7 @@ from typing import Any
 
 from genoprot_datasets.errors import SourceError
 
-__all__ = ["plain", "read_front_matter", "with_front_matter"]
+__all__ = ["read_front_matter", "with_front_matter"]
 
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(?P<yaml>.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 
@@ -85,17 +85,3 @@ def with_front_matter(text: str, changes: Mapping[str, Any], source: str) -> str
     if not right:
         raise SourceError(source, "its front matter is written in a way that cannot be changed key by key")
     return result
-
-
-def plain(text: object) -> str:
-    """Text from elsewhere in one line that Markdown and HTML show as it is.
-
-    Examples
-    --------
-    >>> plain("<script> | *bold*")
-    '&lt;script&gt; \\\\| \\\\*bold\\\\*'
-    """
-    import html
-
-    escaped = html.escape(" ".join(str(text).split()), quote=False)
-    return re.sub(r"([\\`*_{}\[\]|~$])", r"\\\1", escaped)

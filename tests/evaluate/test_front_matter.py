@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genoprot_datasets.errors import SourceError
-from genoprot_evaluate.hub.front_matter import plain, read_front_matter, with_front_matter
+from genoprot_evaluate.hub.front_matter import read_front_matter, with_front_matter
+from genoprot_evaluate.markdown import plain
 
 CARD = """---
 # why: a comment of theirs

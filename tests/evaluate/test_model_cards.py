@@ -141,6 +141,7 @@ def test_scores_stand_on_the_card_of_the_encoder_that_has_them(folder, cards, tm
     row = next(line for line in text.splitlines() if line.startswith(f"| {TASKS['ppi'].title} |"))
     assert f"| {100 * score.accuracy.mean:.1f} ± {100 * score.accuracy.std:.1f} |" in row
     assert f"| {score.auroc.mean:.3f} |" in row
+    assert f"| {100 * score.interval.low:.1f} to {100 * score.interval.high:.1f} |" in row
     assert (folder / "dnabert2.md").read_text(encoding="utf-8") == cards["dnabert2.md"]
 
 

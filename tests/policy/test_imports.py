@@ -33,7 +33,17 @@ FLOORS = {
         {"build_command"},
     ),
     "genoprot_evaluate": (
-        {"batching", "chunking", "pooling", "ensembles", "statistics", "results", "metric", "bootstrap"}
+        {
+            "batching",
+            "chunking",
+            "pooling",
+            "ensembles",
+            "statistics",
+            "results",
+            "metric",
+            "bootstrap",
+            "markdown",
+        }
         | {"combinations"},
         {"encoders", "store", "heads", "ranking", "comparison", "gains", "grids", "tables"},
         {"embed", "baselines"},
