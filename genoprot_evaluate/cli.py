@@ -85,6 +85,12 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
             "train heads, combine ensembles, score all tasks",
             "genoprot evaluate --dataset llnl/geno-prot --embeddings embeddings/* --out results/",
         ),
+        "predict": (
+            "genoprot_evaluate.predict",
+            "apply a trained head to new pairs",
+            "genoprot predict --head heads/ppi/kmer-4.safetensors --embeddings embeddings/kmer-4 "
+            "--pairs pairs.tsv --out answers.tsv",
+        ),
         "report": (
             "genoprot_evaluate.report.command",
             "draw tables, figures and a page from results",

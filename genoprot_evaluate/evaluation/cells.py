@@ -14,7 +14,7 @@ from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate import baselines
 from genoprot_evaluate.evaluation.examples import Split, TaskExamples
-from genoprot_evaluate.heads import HeadConfig, divide_examples, one_thread_per_head, train_head
+from genoprot_evaluate.heads import HeadConfig, divide_examples, one_thread_per_head
 from genoprot_evaluate.results import IdentityBin, Score
 from genoprot_evaluate.statistics import (
     Summary,
@@ -26,12 +26,25 @@ from genoprot_evaluate.statistics import (
     matthews,
     summarise,
 )
-from genoprot_evaluate.store import EmbeddingTable
 
-__all__ = ["IDENTITY_EDGES", "Fit", "HeldOut", "OnEpoch", "fit_head", "fit_rule", "run_cells", "score_fit"]
+__all__ = [
+    "IDENTITY_EDGES",
+    "Cell",
+    "Fit",
+    "HeldOut",
+    "OnEpoch",
+    "asked_members",
+    "divided",
+    "fit_rule",
+    "run_cells",
+    "score_fit",
+]
 
 IDENTITY_EDGES = (0.0, 0.02, 0.05, 0.1, 0.25, 1.0)
 """Edges of the bins of sequence identity in which accuracy is taken apart, as fractions."""
+
+Cell = tuple[str, str]
+"""Task and model."""
 
 OnEpoch = Callable[[int, float], None]
 """Hook of `heads.train_head`: number of the epoch and validation loss."""
@@ -72,6 +85,11 @@ class Fit(NamedTuple):
         None for models without a head.
     matched : ndarray, shape=(matched examples,), dtype=float64, or None
         Probability of class 1 for the identity-matched eval examples; None where the task has none.
+    seed_accuracies : tuple of float
+        Mean accuracy over the eval samples of the head of every seed, where there are several.
+    order_difference, order_flips : float or None
+        Mean absolute difference of the probabilities of a pair in its two orders, and share of the pairs that
+        they put into different classes, where pairs are scored in both.
     """
 
     status: str
@@ -83,40 +101,9 @@ class Fit(NamedTuple):
     note: str | None = None
     held_out: HeldOut | None = None
     matched: np.ndarray | None = None
-
-
-def fit_head(
-    examples: TaskExamples, table: EmbeddingTable, head: HeadConfig, seed: int, on_epoch: OnEpoch
-) -> Fit:
-    """Train a head on the vectors of an encoder and apply it.
-
-    An example is put into class 1 when its probability is above one half; exactly at it, into class 0.
-    """
-    rows = examples.rows_in(table.accessions)
-    lacking = np.flatnonzero(rows < 0)
-    if len(lacking):
-        first = examples.accessions[int(lacking[0])].as_py()
-        return Fit(
-            "N/A", f"embeddings lack {len(lacking)} of {len(rows)} accessions of the task, first {first}"
-        )
-    train = examples.train
-    trained = train_head(
-        table.vectors, rows[train.members], train.labels, config=head, seed=seed, on_epoch=on_epoch
-    )
-    asked, _ = _asked(examples)
-    probability, matched = _divided(trained.predict_proba(table.vectors, rows[asked]), examples)
-    predicted = (probability > 0.5).astype(np.int8)
-    return Fit(
-        "OK",
-        None,
-        probability,
-        predicted,
-        trained.validation_accuracy,
-        trained.epochs,
-        trained.validation_note,
-        HeldOut(trained.held_out, trained.held_out_probability),
-        matched,
-    )
+    seed_accuracies: tuple[float, ...] = ()
+    order_difference: float | None = None
+    order_flips: float | None = None
 
 
 def fit_rule(
@@ -143,7 +130,7 @@ def fit_rule(
     elif name == "baseline:alignment" and train.identity is None:
         return Fit("N/A", "the dataset was built without identities")
     fold = divide_examples(train.members, train.labels, head, seed)
-    asked, similarity = _asked(examples)
+    asked, similarity = asked_members(examples)
     if name == "baseline:alignment":
         rule = baselines.alignment(train.labels, train.identity, fold.fitted, fold.held_out, similarity)
     elif name == "baseline:degree":
@@ -161,13 +148,13 @@ def fit_rule(
         )
     else:
         rule = baselines.majority(train.labels, fold.fitted, fold.held_out, len(asked))
-    probability, matched = _divided(rule.probability, examples)
+    probability, matched = divided(rule.probability, examples)
     predicted = (probability > 0.5).astype(np.int8)
     note = "; ".join(filter(None, (fold.note, rule.note))) or None
     return Fit("OK", None, probability, predicted, rule.validation_accuracy, None, note, matched=matched)
 
 
-def _asked(examples: TaskExamples) -> tuple[np.ndarray, np.ndarray | None]:
+def asked_members(examples: TaskExamples) -> tuple[np.ndarray, np.ndarray | None]:
     """Members and identities of the eval examples, then of the matched ones."""
     if examples.matched is None:
         return examples.eval.members, examples.eval.identity
@@ -175,28 +162,34 @@ def _asked(examples: TaskExamples) -> tuple[np.ndarray, np.ndarray | None]:
     return np.concatenate([s.members for s in both]), np.concatenate([s.identity for s in both])
 
 
-def _divided(probability: np.ndarray, examples: TaskExamples) -> tuple[np.ndarray, np.ndarray | None]:
-    """Probabilities of the eval examples and of the matched ones, from those of `_asked`."""
+def divided(probability: np.ndarray, examples: TaskExamples) -> tuple[np.ndarray, np.ndarray | None]:
+    """Probabilities of the eval examples and of the matched ones, from those of `asked_members`."""
     count = len(examples.eval)
     return probability[:count], None if examples.matched is None else probability[count:]
 
 
 def run_cells(
-    cells: Sequence[tuple[str, str]], fit: Callable[[str, str, OnEpoch], Fit]
-) -> Iterator[tuple[tuple[str, str], Fit, float]]:
+    jobs: Sequence[Sequence[Cell]],
+    fit: Callable[[Sequence[Cell], OnEpoch], list[Fit]],
+    *,
+    workers: int | None = None,
+) -> Iterator[tuple[Cell, Fit, float]]:
     """Fit cells side by side, one core each; one that fails is a result with a reason.
 
     Parameters
     ----------
-    cells : sequence of (task, model)
+    jobs : sequence of sequence of (task, model)
+        Cells that are fitted in one call.
     fit : callable
-        Takes task, model and a hook that it calls after each epoch; through it a run that is
+        Takes the cells of a job and a hook that it calls after each epoch; through it a run that is
         interrupted ends without waiting for heads in training.
+    workers : int, optional
+        Jobs at once; as many as torch has threads when left out.
 
     Yields
     ------
     tuple
-        The cell, its fit and the seconds it took, in the order of `cells`.
+        The cell, its fit and its share of the seconds that its job took, in the order of `jobs`.
     """
     interrupted = threading.Event()
 
@@ -204,19 +197,21 @@ def run_cells(
         if interrupted.is_set():
             raise KeyboardInterrupt
 
-    def one(cell: tuple[str, str]) -> tuple[tuple[str, str], Fit, float]:
+    def one(job: Sequence[Cell]) -> list[tuple[Cell, Fit, float]]:
         started = time.perf_counter()
         try:
-            found = fit(*cell, on_epoch)
+            found = fit(job, on_epoch)
         except GenoProtError as error:
-            found = Fit("ERROR", str(error))
+            found = [Fit("ERROR", str(error))] * len(job)
         except Exception as error:  # a cell may fail in any way; the others go on
-            found = Fit("ERROR", " ".join(f"{type(error).__name__}: {error}".split()))
-        return cell, found, time.perf_counter() - started
+            found = [Fit("ERROR", " ".join(f"{type(error).__name__}: {error}".split()))] * len(job)
+        seconds = (time.perf_counter() - started) / len(job)
+        return [(cell, one, seconds) for cell, one in zip(job, found)]
 
-    with one_thread_per_head() as workers, ThreadPoolExecutor(workers) as pool:
+    with one_thread_per_head() as threads, ThreadPoolExecutor(workers or threads) as pool:
         try:
-            yield from pool.map(one, cells)
+            for done in pool.map(one, jobs):
+                yield from done
         finally:
             interrupted.set()
 
@@ -251,6 +246,9 @@ def score_fit(examples: TaskExamples | None, fit: Fit) -> Score:
         note=fit.note,
         matched_accuracy=None if matched is None else accuracy(matched.labels, fit.matched > 0.5),
         matched_examples=None if matched is None else len(matched),
+        seed_accuracies=fit.seed_accuracies,
+        order_difference=fit.order_difference,
+        order_flips=fit.order_flips,
     )
 
 

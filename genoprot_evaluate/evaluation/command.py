@@ -6,18 +6,19 @@ import argparse
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.schema import FOLDS
 from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate.baselines import BASELINES
+from genoprot_evaluate.embed.processes import Processes
 from genoprot_evaluate.evaluation.scoring import DEFAULT_BASELINES, MISSING, MISSING_SHARE, Progress, evaluate
-from genoprot_evaluate.heads import VALIDATIONS, HeadConfig
+from genoprot_evaluate.heads import BATCHES, VALIDATIONS, HeadConfig
 from genoprot_evaluate.store import EmbeddingTable, load_embeddings
 from genoprot_evaluate.tables import WIDTH, format_scores, percent
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "main", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +66,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help=f"share of the accessions that may be missing with --missing drop; default: {MISSING_SHARE}",
     )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=1,
+        metavar="K",
+        help="heads per cell; the first counts, the others show the spread; default: 1",
+    )
+    parser.add_argument(
+        "--symmetric", action="store_true", help="score a pair in both orders and average the probabilities"
+    )
+    parser.add_argument(
+        "--batches",
+        choices=BATCHES,
+        default=HeadConfig().batches,
+        help=f"how pairs are divided into batches; default: {HeadConfig().batches}",
+    )
+    parser.add_argument("--device", default="cpu", help="where heads are trained; default: cpu")
+    parser.add_argument("--save-heads", metavar="DIR", help="folder for the trained heads")
     for fold in FOLDS:
         parser.add_argument(
             f"--{fold}-species",
@@ -87,6 +106,7 @@ def run(args: argparse.Namespace) -> int:
                 f"{folder}: encoder {table.name!r} is in {folders[table.name]} too; evaluate one of them"
             )
         tables[table.name], folders[table.name] = table, folder
+    processes = Processes.here(args.device)
     record = evaluate(
         tables,
         args.dataset,
@@ -94,15 +114,41 @@ def run(args: argparse.Namespace) -> int:
         members=args.members,
         baselines=args.baselines,
         seed=args.seed,
-        head=HeadConfig(validation=args.validation),
+        head=HeadConfig(
+            validation=args.validation, batches=args.batches, seeds=args.seeds, symmetric=args.symmetric
+        ),
         missing=args.missing,
         missing_share=args.missing_share,
         species={fold: getattr(args, f"{fold}_species") for fold in FOLDS},
         out=args.out,
-        progress=_ticker() if sys.stderr.isatty() else None,
+        device=_own_device(args.device, processes),
+        save_heads=args.save_heads,
+        processes=processes,
+        progress=_ticker() if sys.stderr.isatty() and processes.first else None,
     )
+    if record is None:
+        return 0
     print(format_scores(record, shutil.get_terminal_size((WIDTH, 24)).columns), end="")
     return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run as ``python -m genoprot_evaluate.evaluation``; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="genoprot_evaluate.evaluation", description="Score all tasks.")
+    add_arguments(parser)
+    args = parser.parse_args(argv)
+    try:
+        return run(args)
+    except GenoProtError as error:
+        print(f"genoprot: error: {error}", file=sys.stderr)
+        return 2
+
+
+def _own_device(device: str, processes: Processes) -> str:
+    """The device of this process: of several GPUs of a machine, each process takes its own."""
+    if processes.count > 1 and device == "cuda":
+        return f"cuda:{processes.local_rank}"
+    return device
 
 
 def _ticker() -> Callable[[Progress], None]:

@@ -81,7 +81,16 @@ def dataset_facts(published: PublishedDataset, species: Mapping[str, Sequence[in
     return facts | {f"{fold}_species": sorted(set(species[fold])) for fold in FOLDS if species[fold]}
 
 
-def software_versions() -> dict[str, str]:
-    """`versions` of the record."""
+def software_versions(device: str = "cpu") -> dict[str, str]:
+    """`versions` of the record; the kind of device is among them where it is no processor."""
     libraries = {name: version(name) for name in ("numpy", "pyarrow", "scikit-learn", "torch")}
+    if device != "cpu":
+        libraries["device"] = _device_name(device)
     return {"geno-prot": code_version(), "python": platform.python_version()} | libraries
+
+
+def _device_name(device: str) -> str:
+    import torch
+
+    kind = torch.device(device)
+    return torch.cuda.get_device_name(kind) if kind.type == "cuda" else kind.type

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +11,6 @@ import numpy as np
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.published import PublishedDataset
-from genoprot_datasets.seeding import integer_seed
 from genoprot_evaluate.baselines import (
     BASELINES,
     DEFAULT_DIMENSION,
@@ -19,7 +19,8 @@ from genoprot_evaluate.baselines import (
     baseline_tables,
 )
 from genoprot_evaluate.comparison import compare_models
-from genoprot_evaluate.evaluation.cells import Fit, OnEpoch, fit_head, fit_rule, run_cells, score_fit
+from genoprot_evaluate.embed.processes import Processes
+from genoprot_evaluate.evaluation.cells import Fit, run_cells, score_fit
 from genoprot_evaluate.evaluation.examples import read_examples
 from genoprot_evaluate.evaluation.facts import (
     dataset_facts,
@@ -27,15 +28,15 @@ from genoprot_evaluate.evaluation.facts import (
     scored_models,
     software_versions,
 )
+from genoprot_evaluate.evaluation.grid import Grid, check_device, fit_cells
 from genoprot_evaluate.evaluation.inputs import (
     chosen_tasks,
     drop_gaps,
-    indistinct,
     load_tables,
     refuse_gaps,
-    unanswerable,
     voters,
 )
+from genoprot_evaluate.evaluation.kept_fits import KeptFits, working_folder
 from genoprot_evaluate.evaluation.species import ALL_SPECIES, accessions_of_species
 from genoprot_evaluate.evaluation.voting import combine_members, learn_to_combine
 from genoprot_evaluate.heads import HeadConfig
@@ -79,8 +80,11 @@ def evaluate(
     missing_share: float = MISSING_SHARE,
     species: Mapping[str, Sequence[int]] = ALL_SPECIES,
     out: str | Path | None = None,
+    device: str = "cpu",
+    save_heads: str | Path | None = None,
+    processes: Processes | None = None,
     progress: Callable[[Progress], None] | None = None,
-) -> ResultRecord:
+) -> ResultRecord | None:
     """Score encoders on the tasks of a dataset.
 
     The numbers of an encoder depend on its vectors, the dataset, the seed and the choices of the head;
@@ -110,13 +114,22 @@ def evaluate(
         NCBI taxon ids of the species whose examples count, by fold; none stands for all. Other species in
         eval than in train ask what carries over from one to the other.
     out : path, optional
-        Folder for `results.json` and `predictions.parquet`; nothing is written when left out.
+        Folder for `results.json` and `predictions.parquet`; nothing is written when left out. Until they are
+        written, finished cells lie in a hidden folder beside it, from which an interrupted run goes on.
+    device : str
+        Where torch trains: on a processor one head after another on each core, elsewhere the heads of a
+        task side by side.
+    save_heads : path, optional
+        Folder for the trained heads, ``TASK/ENCODER.safetensors``.
+    processes : Processes, optional
+        Those that share the cells; all see the same folder beside `out`.
     progress : callable, optional
         Called after each cell, tasks in the order of the paper.
 
     Returns
     -------
-    ResultRecord
+    ResultRecord or None
+        None in every process but the first.
 
     Raises
     ------
@@ -132,7 +145,10 @@ def evaluate(
         raise GenoProtError(f"missing_share={missing_share!r}: expected a share of 0 or more and less than 1")
     if out is not None:
         check_folder(out)
-    head = head or HeadConfig()
+    head, processes = head or HeadConfig(), processes or Processes()
+    check_device(device)
+    if processes.count > 1 and out is None:
+        raise GenoProtError("several processes need a folder for their results")
     published = dataset if isinstance(dataset, PublishedDataset) else PublishedDataset.open(dataset)
     chosen = chosen_tasks(published, tasks)
     floors = baseline_names(baselines)
@@ -153,15 +169,27 @@ def evaluate(
     models = scored_models(everything, floors)
     own = tuple(sorted(tables)) + floors
 
-    def fit(task: str, model: str, on_epoch: OnEpoch) -> Fit:
-        if (reason := unanswerable(examples[task], species)) is not None:
-            return Fit("N/A", reason)
-        if model in tables and (reason := indistinct(examples[task], tables[model])) is not None:
-            return Fit("N/A", reason)
-        head_seed = integer_seed(seed, "head", task)
-        if model in everything:
-            return fit_head(examples[task], everything[model], head, head_seed, on_epoch)
-        return fit_rule(examples[task], model, head, head_seed, homology)
+    grid = Grid(
+        fingerprint=published.fingerprint,
+        examples=examples,
+        tables=everything,
+        encoders=frozenset(tables),
+        species=species,
+        head=head,
+        seed=int(seed),
+        homology=homology,
+        device=device,
+    )
+    kept = KeptFits(None if out is None else working_folder(out))
+    fit = partial(fit_cells, grid, kept, None if save_heads is None else Path(save_heads))
+    jobs = grid.jobs(own)
+    workers = None if device == "cpu" else 1
+    if processes.count > 1:
+        for _ in run_cells(jobs[processes.rank :: processes.count], fit, workers=workers):
+            pass
+        processes.wait()
+        if not processes.first:
+            return None
 
     fits: dict[str, dict[str, Fit]] = {task: {} for task in chosen}
     scores: dict[str, dict[str, Score]] = {task: {} for task in chosen}
@@ -170,11 +198,11 @@ def evaluate(
         fits[task].update(found)
         scores[task].update({model: score_fit(examples.get(task), one) for model, one in found.items()})
 
-    cells = [(task, model) for task in examples for model in own]
-    for done, ((task, model), found, seconds) in enumerate(run_cells(cells, fit), start=1):
+    total = sum(map(len, jobs))
+    for done, ((task, model), found, seconds) in enumerate(run_cells(jobs, fit, workers=workers), start=1):
         keep(task, {model: found})
         if progress is not None:
-            progress(Progress(done, len(cells), task, model, scores[task][model], seconds))
+            progress(Progress(done, total, task, model, scores[task][model], seconds))
     ensembles, combinations = {}, {}
     for task in chosen:
         if task not in examples:
@@ -191,7 +219,7 @@ def evaluate(
         dataset=dataset_facts(published, species),
         seed=int(seed),
         head=head.to_dict(),
-        versions=software_versions(),
+        versions=software_versions(device),
         models=models,
         scores=scores,
         ensembles=ensembles,
@@ -202,6 +230,7 @@ def evaluate(
     record = compare_models(record, predictions)
     if out is not None:
         write_record(record, predictions, out)
+        kept.remove()
     return record
 
 

@@ -2,18 +2,23 @@
 
 from genoprot_evaluate.heads.config import BATCHES, VALIDATIONS, HeadConfig
 from genoprot_evaluate.heads.folds import TrainFold, divide_examples, protein_fold, validation_fold
-from genoprot_evaluate.heads.trained import TrainedHead
+from genoprot_evaluate.heads.saving import SavedHead, load_head, save_head
+from genoprot_evaluate.heads.trained import TrainedHead, scored_orders
 from genoprot_evaluate.heads.training import one_thread_per_head, train_head, train_heads
 
 __all__ = [
     "BATCHES",
     "VALIDATIONS",
     "HeadConfig",
+    "SavedHead",
     "TrainFold",
     "TrainedHead",
     "divide_examples",
+    "load_head",
     "one_thread_per_head",
     "protein_fold",
+    "save_head",
+    "scored_orders",
     "train_head",
     "train_heads",
     "validation_fold",

@@ -10,7 +10,7 @@ from genoprot_evaluate.heads.config import HeadConfig
 from genoprot_evaluate.heads.network import Network
 from genoprot_evaluate.heads.standardisation import standardised_table, used_rows
 
-__all__ = ["TrainedHead"]
+__all__ = ["TrainedHead", "scored_orders"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,3 +73,26 @@ class TrainedHead:
         table = standardised_table(vectors, used, self.mean, self.scale).to(device)
         logits = Network([self.layers], [table]).all_logits(local)
         return torch.sigmoid(logits[0].double()).cpu().numpy()
+
+
+def scored_orders(
+    head: TrainedHead, vectors: np.ndarray, examples: np.ndarray, *, device: str = "cpu"
+) -> np.ndarray:
+    """Probability of class 1 in the orders of a pair that `HeadConfig.symmetric` asks for.
+
+    Parameters
+    ----------
+    head : TrainedHead
+    vectors : ndarray, shape=(n, d), dtype=float32
+    examples : ndarray, shape=(m, arity), dtype=int64
+    device : str
+
+    Returns
+    -------
+    ndarray, shape=(1 or 2, m), dtype=float64
+        One row, or a second one with the members of each pair exchanged; the mean over rows is what counts.
+    """
+    orders = [examples]
+    if head.config.symmetric and examples.shape[1] == 2:
+        orders.append(examples[:, ::-1])
+    return np.stack([head.predict_proba(vectors, one, device=device) for one in orders])

@@ -128,6 +128,14 @@ class Score:
         Over the eval pairs of the variant of the task whose two classes are equally similar in sequence, all
         samples together; None where the dataset has no such variant.
     matched_examples : int or None
+    seed_accuracies : tuple of float
+        Mean accuracy of every head of the cell, where several were trained; the first one's is that of
+        `accuracy`.
+    order_difference : float or None
+        Mean absolute difference between the probabilities of an eval pair in its two orders, where pairs are
+        scored in both.
+    order_flips : float or None
+        Share of the eval pairs that the two orders put into different classes.
     """
 
     status: str
@@ -149,6 +157,9 @@ class Score:
     note: str | None = None
     matched_accuracy: float | None = None
     matched_examples: int | None = None
+    seed_accuracies: tuple[float, ...] = ()
+    order_difference: float | None = None
+    order_flips: float | None = None
 
 
 @dataclass(frozen=True)

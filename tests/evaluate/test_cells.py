@@ -15,14 +15,14 @@ from genoprot_evaluate.results import IdentityBin
 def test_interrupted_run_does_not_wait_for_heads_in_training():
     epochs = []
 
-    def fit(task, model, on_epoch):
-        for epoch in range(1000 * (model == "long")):
+    def fit(cells, on_epoch):
+        for epoch in range(1000 * (cells[0][1] == "long")):
             epochs.append(epoch)
             time.sleep(0.01)
             on_epoch(epoch, 0.0)
-        return Fit("OK")
+        return [Fit("OK")]
 
-    cells = run_cells([("ppi", "quick"), ("ppi", "long")], fit)
+    cells = run_cells([[("ppi", "quick")], [("ppi", "long")]], fit, workers=2)
     assert next(cells)[0] == ("ppi", "quick")
     cells.close()
     assert len(epochs) < 1000

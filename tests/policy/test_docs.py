@@ -20,7 +20,7 @@ PAGES = [*DOCS, *sorted((REPOSITORY / "model_cards").rglob("*.md"))]
 
 FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^()\s]+(?:\([^()\s]*\)[^()\s]*)*)\)")
-MODULE = "-m genoprot_evaluate.embed"
+MODULES = {"-m genoprot_evaluate.embed": "embed", "-m genoprot_evaluate.evaluation": "evaluate"}
 
 
 def name(path: Path) -> str:
@@ -38,8 +38,9 @@ def commands(path: Path) -> Iterator[list[str]]:
     for text in blocks(path, "", "bash", "sh", "shell", "console"):
         for line in text.replace("\\\n", " ").splitlines():
             line = line.removeprefix("$ ")
-            if MODULE in line:
-                line = "genoprot embed " + line.partition(MODULE)[2]
+            for module, command in MODULES.items():
+                if module in line:
+                    line = f"genoprot {command} " + line.partition(module)[2]
             if line.startswith("genoprot "):
                 yield shlex.split(line, comments=True)[1:]
 

@@ -46,7 +46,7 @@ FLOORS = {
         }
         | {"combinations"},
         {"encoders", "store", "heads", "ranking", "comparison", "gains", "grids", "tables"},
-        {"embed", "baselines"},
+        {"embed", "baselines", "predict"},
         {"evaluation", "report", "conformance", "model_cards", "hub"},
         {"demo", "leaderboard"},
         {"cli"},
