@@ -24,6 +24,9 @@ _PARQUET = {
     "use_content_defined_chunking": True,
 }
 
+_UNREPEATED = frozenset({"dna", "protein"})
+"""Columns whose long values hardly ever repeat, so that a dictionary of them only costs time."""
+
 
 @contextmanager
 def atomic_folder(final: str | Path) -> Iterator[Path]:
@@ -130,6 +133,7 @@ def write_parquet_groups(tables: Iterable[pa.Table], schema: pa.Schema, path: st
     path : str or Path
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with pq.ParquetWriter(path, schema, **_PARQUET) as writer:
+    coded = [name for name in schema.names if name not in _UNREPEATED]
+    with pq.ParquetWriter(path, schema, use_dictionary=coded, **_PARQUET) as writer:
         for table in tables:
             writer.write_table(table)

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from genoprot_datasets.card import render_card
 from genoprot_datasets.examples import TaskExamples
-from genoprot_datasets.files import write_parquet
+from genoprot_datasets.files import write_parquet, write_parquet_groups
 from genoprot_datasets.labels import TaskLabels
 from genoprot_datasets.manifest import write_manifest
 from genoprot_datasets.published import FATES_NAME, split_path
@@ -43,18 +43,25 @@ def write_sequences(folder: Path, kept: Sequence[Record], in_eval: np.ndarray, s
     """
     for fold in FOLDS:
         records = [record for record, held in zip(kept, in_eval) if held == (fold == "eval")]
-        columns = {
-            name: [getattr(record, name) for record in records]
-            for name in SEQUENCES.names
-            if name not in {"dna_length", "protein_length", "coding_fraction", "fold", "species"}
-        }
-        columns["dna_length"] = [len(record.dna) for record in records]
-        columns["protein_length"] = [len(record.protein) for record in records]
-        columns["coding_fraction"] = [record.coding_length / len(record.dna) for record in records]
-        columns["fold"] = [fold] * len(records)
-        columns["species"] = [species.taxon] * len(records)
-        table = pa.table(columns, schema=SEQUENCES)
-        write_parquet(table, folder / split_path(SEQUENCES_CONFIG, fold), row_group_size=_ROWS_PER_GROUP)
+        groups = (
+            _sequences(records[start : start + _ROWS_PER_GROUP], fold, species)
+            for start in range(0, len(records), _ROWS_PER_GROUP)
+        )
+        write_parquet_groups(groups, SEQUENCES, folder / split_path(SEQUENCES_CONFIG, fold))
+
+
+def _sequences(records: Sequence[Record], fold: str, species: Species) -> pa.Table:
+    columns = {
+        name: [getattr(record, name) for record in records]
+        for name in SEQUENCES.names
+        if name not in {"dna_length", "protein_length", "coding_fraction", "fold", "species"}
+    }
+    columns["dna_length"] = [len(record.dna) for record in records]
+    columns["protein_length"] = [len(record.protein) for record in records]
+    columns["coding_fraction"] = [record.coding_length / len(record.dna) for record in records]
+    columns["fold"] = [fold] * len(records)
+    columns["species"] = [species.taxon] * len(records)
+    return pa.table(columns, schema=SEQUENCES)
 
 
 def write_fates(folder: Path, fates: Sequence[Fate], fold_of: Mapping[str, str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from genoprot_datasets.errors import GenoProtError, SourceError
@@ -25,6 +26,11 @@ from genoprot_datasets.tasks import TASKS, matched_config
 __all__ = ["FATES_NAME", "MANIFEST_NAME", "PublishedDataset", "split_path"]
 
 MANIFEST_NAME = "MANIFEST.json"
+
+_MOST_BYTES = 2**31 - 1
+"""Bytes that the offsets of Arrow's `string` can address within one chunk."""
+
+_ROWS_AT_A_TIME = 64
 _FILES = ("*.parquet", MANIFEST_NAME)
 
 FATES_NAME = "records.parquet"
@@ -125,7 +131,7 @@ class PublishedDataset:
         wanted = list(columns) if columns is not None else SEQUENCES.names
         read = wanted if "accession" in wanted else ["accession", *wanted]
         parts = [self._read(SEQUENCES_CONFIG, fold, SEQUENCES, read) for fold in FOLDS]
-        return pa.concat_tables(parts).sort_by("accession").select(wanted)
+        return _by_accession(pa.concat_tables(parts)).select(wanted)
 
     @property
     def has_identities(self) -> bool:
@@ -211,3 +217,16 @@ class PublishedDataset:
         if missing:
             raise SourceError(path, f"no column {', '.join(missing)}")
         return table.select(wanted).cast(pa.schema([schema.field(column) for column in wanted]))
+
+
+def _by_accession(table: pa.Table) -> pa.Table:
+    """Rows in the order of their accessions."""
+    order = pc.sort_indices(table["accession"])
+    if table.nbytes <= _MOST_BYTES:
+        return table.take(order)
+    # `take` joins the chunks of a column first, which `string` has no room for.
+    fields = [f.with_type(pa.large_string()) if f.type == pa.string() else f for f in table.schema]
+    wide = table.cast(pa.schema(fields))
+    starts = range(0, len(order), _ROWS_AT_A_TIME)
+    parts = (wide.take(order.slice(start, _ROWS_AT_A_TIME)).cast(table.schema) for start in starts)
+    return pa.concat_tables(parts)

@@ -173,7 +173,7 @@ def sample_pairs(
     members = members[relation.annotated[members]]
     m = len(members)
     pairs = m * (m - 1) // 2
-    positives = sum(len(block) for block in relation.positive_blocks(members))
+    positives = relation.count_positives(members)
     counts = _counts(m, positives, pairs - positives, per_class)
     # A stream of its own, so that the samples do not depend on how many candidates are drawn.
     (other,) = rng.spawn(1)

@@ -42,6 +42,20 @@ class PairRelation(ABC):
             Codes, strictly ascending within a block and from block to block.
         """
 
+    def count_positives(self, members: np.ndarray) -> int:
+        """Number of positive pairs among some records.
+
+        Parameters
+        ----------
+        members : ndarray, shape=(m,), dtype=int64
+            Positions of the records, ascending and unique.
+
+        Returns
+        -------
+        int
+        """
+        return sum(len(block) for block in self.positive_blocks(members))
+
     def positive_codes(self, members: np.ndarray) -> np.ndarray:
         """Codes of all positive pairs among some records.
 

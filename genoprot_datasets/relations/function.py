@@ -65,7 +65,7 @@ class FunctionSimilarity(PairRelation):
         shares = np.repeat(1.0 / np.maximum(sizes, 1), sizes).astype(np.float32)
         self._means = sparse.csr_matrix((shares, indices, indptr), shape=(len(terms), len(vectors)))
         self.annotated, self.degree = sizes > 0, sizes
-        self._medians: dict[bytes, int] = {}
+        self._medians: dict[bytes, tuple[int, int]] = {}
 
     def similarity(self, members: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """Similarities among some annotated records, a block of rows at a time.
@@ -98,20 +98,23 @@ class FunctionSimilarity(PairRelation):
             The lower of the two middle similarities where the number of pairs is even, which the same
             pairs exceed as the mean of the two; NaN for fewer than two members.
         """
-        return self._median(members) / _STEPS if len(members) > 1 else float("nan")
+        return self._median(members)[0] / _STEPS if len(members) > 1 else float("nan")
 
     def positive_blocks(self, members: np.ndarray) -> Iterator[np.ndarray]:
         members = np.asarray(members, np.int64)
         m = len(members)
         if m < 2:
             return
-        median = self._median(members)
+        median, _ = self._median(members)
         for start, steps in self._steps(members):
             rows, columns = np.nonzero(np.triu(steps > median, 1))
             yield (rows + start) * m + columns + start
 
-    def _median(self, members: np.ndarray) -> int:
-        """Lower median of the similarities of all pairs, in steps."""
+    def count_positives(self, members: np.ndarray) -> int:
+        return self._median(members)[1] if len(members) > 1 else 0
+
+    def _median(self, members: np.ndarray) -> tuple[int, int]:
+        """Lower median of the similarities of all pairs, in steps, and how many pairs are above it."""
         key = np.asarray(members, np.int64).tobytes()
         if key not in self._medians:
             counts = np.zeros(2 * _STEPS + 1, np.int64)
@@ -119,7 +122,8 @@ class FunctionSimilarity(PairRelation):
                 above = steps[np.triu(np.ones(steps.shape, bool), 1)]
                 counts += np.bincount(above + _STEPS, minlength=len(counts))
             cumulated = np.cumsum(counts)
-            self._medians[key] = int(np.searchsorted(cumulated, (cumulated[-1] + 1) // 2)) - _STEPS
+            place = int(np.searchsorted(cumulated, (cumulated[-1] + 1) // 2))
+            self._medians[key] = place - _STEPS, int(cumulated[-1] - cumulated[place])
         return self._medians[key]
 
     def _steps(self, members: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

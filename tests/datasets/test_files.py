@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from genoprot_datasets.errors import GenoProtError
-from genoprot_datasets.files import atomic_file, atomic_folder, sha256_of, write_parquet
+from genoprot_datasets.files import atomic_file, atomic_folder, sha256_of, write_parquet_groups
 
 
 def leftovers(folder):
@@ -61,15 +61,19 @@ def test_file_appears_whole(tmp_path):
 
 
 def test_parquet_is_reproducible_and_checked(tmp_path):
-    table = pa.table({"a": list(range(1000)), "b": ["x" * (i % 7) for i in range(1000)]})
+    table = pa.table({"dna": ["A" * i for i in range(1000)], "b": ["x" * (i % 7) for i in range(1000)]})
     for name in ("one", "two"):
-        write_parquet(table, tmp_path / name, row_group_size=300)
+        groups = (table.slice(start, 300) for start in range(0, 1000, 300))
+        write_parquet_groups(groups, table.schema, tmp_path / name)
+    assert pq.read_table(tmp_path / "one") == table
     assert sha256_of(tmp_path / "one") == sha256_of(tmp_path / "two")
     metadata = pq.read_metadata(tmp_path / "one")
     assert metadata.num_row_groups == 4
     column = metadata.row_group(0).column(0)
     assert column.compression == "ZSTD"
     assert column.has_offset_index
+    assert "RLE_DICTIONARY" not in column.encodings
+    assert "RLE_DICTIONARY" in metadata.row_group(0).column(1).encodings
     damaged = bytearray((tmp_path / "one").read_bytes())
     damaged[metadata.row_group(0).column(1).data_page_offset + 40] ^= 0xFF
     (tmp_path / "bad").write_bytes(damaged)

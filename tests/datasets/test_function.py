@@ -52,6 +52,7 @@ def test_agrees_with_a_loop_over_pairs(monkeypatch, rows, held):
     ordered = sorted(expected.values())
     assert threshold == pytest.approx(ordered[(len(ordered) - 1) // 2], abs=1e-6)
     codes = relation.positive_codes(members)
+    assert relation.count_positives(members) == len(codes)
     tied = sum(abs(value - threshold) < 1e-6 for value in ordered)
     assert len(ordered) // 2 - tied < len(codes) <= len(ordered) // 2
     assert (np.diff(codes) > 0).all()
@@ -88,6 +89,7 @@ def test_fewer_than_two_members():
     relation = FunctionSimilarity(np.eye(2), [[0], [1]])
     assert np.isnan(relation.threshold(np.array([1])))
     assert relation.positive_codes(np.array([1])).tolist() == []
+    assert relation.count_positives(np.array([1])) == 0
     assert relation.positive_codes(np.empty(0, np.int64)).tolist() == []
 
 

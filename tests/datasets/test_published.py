@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from genoprot_datasets import published
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.published import PublishedDataset
 from genoprot_datasets.tasks import TASKS
@@ -18,12 +19,20 @@ def copy(synthetic_dataset, tmp_path):
 
 
 def test_sequences_are_sorted_and_of_both_folds(synthetic_dataset):
-    published = PublishedDataset.open(synthetic_dataset)
-    table = published.sequences(["accession", "fold"])
+    opened = PublishedDataset.open(synthetic_dataset)
+    table = opened.sequences(["accession", "fold"])
     accessions = table["accession"].to_pylist()
     assert accessions == sorted(accessions)
     assert set(table["fold"].to_pylist()) == {"train", "eval"}
-    assert published.sequences(["protein"]).column_names == ["protein"]
+    assert opened.sequences(["protein"]).column_names == ["protein"]
+
+
+def test_columns_too_long_for_one_chunk_are_sorted_alike(synthetic_dataset, monkeypatch):
+    expected = PublishedDataset.open(synthetic_dataset).sequences()
+    monkeypatch.setattr(published, "_MOST_BYTES", 1000)
+    found = PublishedDataset.open(synthetic_dataset).sequences()
+    assert found == expected
+    assert found.schema == expected.schema
 
 
 def test_relative_path_that_looks_like_a_hub_id(synthetic_dataset, monkeypatch):
