@@ -15,7 +15,8 @@ CAVEATS = (
     "overlap, so it is not a confidence interval; the intervals come from drawing the proteins anew, and say "
     "nothing about another choice of seed, head or dataset.",
     "An encoder may have seen the proteins of the eval fold, or their annotations, in its own training.",
-    "Ensembles are made of the encoders listed as their members; they do not confirm them independently.",
+    "Ensembles are made of the encoders listed as their members; they do not confirm them independently. What "
+    "is called a combination is not one of the paper's ensembles: it learns on the validation fold how to combine.",
 )
 """Sentences that stand under every table of scores."""
 
@@ -32,6 +33,7 @@ def run_facts(record: ResultRecord) -> list[tuple[str, str]]:
         ("Genes", f"{dataset['genes']} ({sizes})" if sizes else str(dataset["genes"])),
         *_species(record),
         ("Tasks", ", ".join(record.tasks)),
+        *_fallen_away(record),
         ("Members of the ensembles", ", ".join(voters) or "none"),
         ("Seed", str(record.seed)),
         ("Head", _settings(record.head)),
@@ -48,6 +50,21 @@ def _species(record: ResultRecord) -> list[tuple[str, str]]:
         for fold in FOLDS
         if any(taxa.values())
     ]
+
+
+def _fallen_away(record: ResultRecord) -> list[tuple[str, str]]:
+    """Examples without a vector, where there are any."""
+    if not record.dropped:
+        return []
+    counts = (f"{task} {entry.train} train, {entry.eval} eval" for task, entry in record.dropped.items())
+    lacking = {name: set() for entry in record.dropped.values() for name in entry.lacking}
+    for entry in record.dropped.values():
+        for name, accessions in entry.lacking.items():
+            lacking[name] |= set(accessions)
+    who = ", ".join(
+        f"{name} lacks {len(accessions)} proteins" for name, accessions in sorted(lacking.items())
+    )
+    return [("Examples left out for all models", f"{'; '.join(counts)} ({who})")]
 
 
 def numbered_reasons(record: ResultRecord) -> dict[str, int]:
