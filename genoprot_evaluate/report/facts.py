@@ -15,8 +15,8 @@ CAVEATS = (
     "overlap, so it is not a confidence interval; the intervals come from drawing the proteins anew, and say "
     "nothing about another choice of seed, head or dataset.",
     "An encoder may have seen the proteins of the eval fold, or their annotations, in its own training.",
-    "Ensembles are made of the encoders listed as their members; they do not confirm them independently. What "
-    "is called a combination is not one of the paper's ensembles: it learns on the validation fold how to combine.",
+    "Ensembles are made of the encoders listed as their members; they do not confirm them independently. A "
+    "combination is not one of the paper's ensembles: it learns on the validation fold how to combine.",
 )
 """Sentences that stand under every table of scores."""
 
@@ -57,13 +57,11 @@ def _fallen_away(record: ResultRecord) -> list[tuple[str, str]]:
     if not record.dropped:
         return []
     counts = (f"{task} {entry.train} train, {entry.eval} eval" for task, entry in record.dropped.items())
-    lacking = {name: set() for entry in record.dropped.values() for name in entry.lacking}
+    lacking: dict[str, set[str]] = {}
     for entry in record.dropped.values():
         for name, accessions in entry.lacking.items():
-            lacking[name] |= set(accessions)
-    who = ", ".join(
-        f"{name} lacks {len(accessions)} proteins" for name, accessions in sorted(lacking.items())
-    )
+            lacking.setdefault(name, set()).update(accessions)
+    who = ", ".join(f"{name} lacks {len(gaps)} proteins" for name, gaps in sorted(lacking.items()))
     return [("Examples left out for all models", f"{'; '.join(counts)} ({who})")]
 
 
