@@ -129,8 +129,8 @@ def _parser(requested: str | None) -> argparse.ArgumentParser:
         usage="genoprot COMMAND ...",
         add_help=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Asks encoders of DNA and protein sequences nine questions about gene products.",
-        epilog=f"commands; genoprot COMMAND --help tells about one:\n{listing}",
+        description="Asks encoders of DNA and protein sequences nine questions about gene products.\n"
+        f"Commands; genoprot COMMAND --help tells about one:\n{listing}",
     )
     parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
     subparsers = parser.add_subparsers(
