@@ -54,3 +54,19 @@ def test_body_accounts_for_drops_and_left_out_tasks(manifest):
 
 def test_no_unfilled_placeholder(manifest):
     assert "$" not in render_card(manifest)
+
+
+def test_numbers_add_up_as_their_page_says(manifest):
+    records, folds = manifest["records"], manifest["folds"]
+    dropped = sum(entry["count"] for entry in records["dropped"].values())
+    assert records["kept"] == records["genes"] - dropped == sum(folds.values())
+    files = manifest["files"]
+    assert records["kept"] == sum(files[f"sequences/{fold}-00000-of-00001.parquet"]["rows"] for fold in folds)
+    for name, task in manifest["tasks"].items():
+        for fold in folds:
+            counts = task[fold]
+            annotated = counts["records_annotated"]
+            examples = annotated if name == "melanoma" else annotated * (annotated - 1) // 2
+            assert counts["positives_available"] + counts["negatives_available"] == examples
+            drawn = 2 * counts["per_class"] * counts.get("samples", 1)
+            assert files[f"{name}/{fold}-00000-of-00001.parquet"]["rows"] == drawn
