@@ -73,7 +73,7 @@ def dataset_files(
     benchmark = folder / BENCHMARK_NAME
     if not benchmark.is_file():
         raise SourceError(benchmark, "not found; build again")
-    files[PENDING_BENCHMARK_NAME if pending_benchmark else BENCHMARK_NAME] = benchmark
+    files[PENDING_BENCHMARK_NAME if pending_benchmark else BENCHMARK_NAME] = _benchmark(benchmark, manifest)
     return manifest, files
 
 
@@ -123,6 +123,17 @@ def push_dataset(
         create={"private": private},
         dry_run=dry_run,
     )
+
+
+def _benchmark(path: Path, manifest: dict[str, Any]) -> Content:
+    """`eval.yaml` without the tasks that the dataset does not have; the file itself when it has them all."""
+    import yaml
+
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    there = [task for task in content["tasks"] if task["config"] in manifest["tasks"]]
+    if there == content["tasks"]:
+        return path
+    return yaml.safe_dump({**content, "tasks": there}, sort_keys=False, allow_unicode=True).encode()
 
 
 def _texts(folder: Path, manifest: dict[str, Any], repository: str) -> dict[str, Content]:

@@ -29,7 +29,7 @@ HEADER = ("model", "kind", "accuracy in %", "95% interval", "status")
 
 
 def read_upload(paths: Sequence[str | Path]) -> EmbeddingTable:
-    """Read uploaded Parquet files as one table of embeddings.
+    """Read uploaded Parquet or safetensors files as one table of embeddings.
 
     Raises
     ------
@@ -39,16 +39,16 @@ def read_upload(paths: Sequence[str | Path]) -> EmbeddingTable:
     files = [Path(path) for path in paths]
     files = [path for path in files if path.name not in ("README.md", RUN_NAME, MEASURED_NAME)]
     if not files:
-        raise GenoProtError("upload the Parquet files of your embeddings")
+        raise GenoProtError("upload the Parquet or safetensors files of your embeddings")
     for path in files:
-        if path.suffix != ".parquet":
-            raise GenoProtError(f"{path.name!r:.80}: only Parquet files are read")
+        if path.suffix not in (".parquet", ".safetensors"):
+            raise GenoProtError(f"{path.name!r:.80}: only Parquet and safetensors files are read")
     size = sum(path.stat().st_size for path in files)
     if size > MOST_BYTES:
         raise GenoProtError(f"{size:,} bytes; expected {MOST_BYTES:,} at most")
     with tempfile.TemporaryDirectory() as folder:
         for number, path in enumerate(files):
-            shutil.copyfile(path, Path(folder, f"{number:05d}.parquet"))
+            shutil.copyfile(path, Path(folder, f"{number:05d}{path.suffix}"))
         return load_embeddings(folder, name="uploaded")
 
 
@@ -60,7 +60,8 @@ def score_upload(
     Parameters
     ----------
     paths : sequence of path
-        Parquet files with the columns `accession` and `embedding`.
+        Parquet files with the columns `accession` and `embedding`, or safetensors files with a tensor per
+        accession.
     task : str
     dataset : str
         Folder or Hub id.
@@ -110,10 +111,13 @@ def build_interface(dataset: str = "llnl/geno-prot") -> gradio.Blocks:
     with gradio.Blocks(title="GENO-PROT") as page:
         gradio.Markdown(
             "# GENO-PROT\nUpload the Parquet files that `genoprot embed` wrote (columns `accession` and "
-            "`embedding`), choose a question, and read how a small head on your vectors answers it."
+            "`embedding`), or safetensors files with a tensor per accession; "
+            "choose a question, and read how a small head on your vectors answers it."
         )
         with gradio.Row():
-            upload = gradio.File(label="Parquet files", file_count="multiple", file_types=[".parquet"])
+            upload = gradio.File(
+                label="Files", file_count="multiple", file_types=[".parquet", ".safetensors"]
+            )
             task = gradio.Dropdown(choices, value=next(iter(TASKS)), label="Question")
         button = gradio.Button("Score", variant="primary")
         table = gradio.Dataframe(headers=list(HEADER), label="Scores", interactive=False)

@@ -1,4 +1,4 @@
-"""Embeddings of Hub repositories: only the files of one configuration, Parquet and the record of the run."""
+"""Embeddings of Hub repositories: only the files of one configuration, and of those only what is read."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def fetch_embeddings(wanted: HubId, config: str | None = None) -> tuple[Path, st
     Returns
     -------
     tuple of Path and (str or None)
-        Folder of the snapshot, and the configuration; None where the repository holds Parquet files without
-        records of runs.
+        Folder of the snapshot, and the configuration; None where the repository holds no records
+        of runs.
 
     Raises
     ------
@@ -51,10 +51,10 @@ def fetch_embeddings(wanted: HubId, config: str | None = None) -> tuple[Path, st
                 f"{wanted.repository}:{configs[0]}; there are {', '.join(configs)}"
             )
         if not configs:
-            patterns = ["*.parquet"]
+            patterns = ["*.parquet", "*.safetensors"]
             return fetch_snapshot(wanted.repository, patterns, what, most_bytes=MOST_BYTES, **options), None
         config = configs[0]
-    patterns = [f"{config}/*.parquet", f"{config}/{RUN_NAME}"]
+    patterns = [f"{config}/{name}" for name in ("*.parquet", "*.safetensors", RUN_NAME)]
     folder = fetch_snapshot(wanted.repository, patterns, what, most_bytes=MOST_BYTES, **options)
     if not (folder / config).is_dir():
         raise GenoProtError(f"{what}: has no configuration {config!r}")

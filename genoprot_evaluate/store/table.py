@@ -18,6 +18,7 @@ from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.snapshots import parse_hub_id
 from genoprot_evaluate.store.remote import fetch_embeddings
 from genoprot_evaluate.store.runs import damaged_file, finished_run, run_configs
+from genoprot_evaluate.store.tensors import read_tensors
 
 __all__ = ["EmbeddingTable", "load_embeddings"]
 
@@ -96,9 +97,10 @@ def load_embeddings(source: Any, config: str | None = None, *, name: str | None 
     ----------
     source : path, str, mapping, tuple, Dataset or EmbeddingTable
         A folder written by `genoprot embed` or its sub-folder, any folder of Parquet files with the columns
-        `accession` and `embedding`, a Hub id of such a dataset (``USER/NAME``, ``USER/NAME:CONFIG`` or
-        ``USER/NAME@REVISION:CONFIG``; only that configuration is fetched), a mapping from accession to
-        vector, a pair ``(accessions, matrix)``, or a `datasets.Dataset` with the two columns.
+        `accession` and `embedding` or of safetensors files with a tensor per accession, a Hub id of such a
+        dataset (``USER/NAME``, ``USER/NAME:CONFIG`` or ``USER/NAME@REVISION:CONFIG``; only that
+        configuration is fetched), a mapping from accession to vector, a pair ``(accessions, matrix)``, or a
+        `datasets.Dataset` with the two columns.
     config : str, optional
         Configuration of a folder that holds several.
     name : str, optional
@@ -148,21 +150,26 @@ def _from_folder(folder: Path, config: str | None, name: str | None) -> Embeddin
         folder = folder / (config or configs[0])
         run = finished_run(folder)
     if run is None:
-        paths = [path for path in sorted(folder.rglob("*.parquet")) if not _hidden(path.relative_to(folder))]
+        paths = [
+            path
+            for path in sorted(folder.rglob("*"))
+            if path.suffix in _READERS and not _hidden(path.relative_to(folder))
+        ]
         if not paths:
             unfinished = any(folder.glob(".*.partial"))
             why = (
                 "the run is not finished, run `genoprot embed` again"
                 if unfinished
-                else "no Parquet file in it"
+                else "no Parquet or safetensors file in it"
             )
             raise SourceError(folder, f"no embeddings here: {why}")
     else:
         if (fault := damaged_file(folder, run)) is not None:
             raise fault
         paths = [folder / file for file in sorted(run["files"])]
-    tables = [_read(path) for path in paths]
-    parts = [_columns(str(path), table) for path, table in zip(paths, tables)]
+    if other := [path for path in paths if path.suffix not in _READERS]:
+        raise SourceError(other[0], "neither Parquet nor safetensors, and nothing else is read")
+    parts = [_READERS[path.suffix](path) for path in paths]
     for path, (_, vectors) in zip(paths, parts):
         if vectors.shape[1] != parts[0][1].shape[1]:
             raise SourceError(
@@ -184,6 +191,13 @@ def _read(path: Path) -> pa.Table:
             return file.read(list(COLUMNS)) if there else file.schema_arrow.empty_table()
     except (pa.ArrowException, OSError) as error:
         raise SourceError(path, f"not a readable Parquet file ({' '.join(str(error).split())})") from None
+
+
+def _read_parquet(path: Path) -> tuple[list[str], np.ndarray]:
+    return _columns(str(path), _read(path))
+
+
+_READERS = {".parquet": _read_parquet, ".safetensors": read_tensors}
 
 
 def _columns(where: str, table: pa.Table) -> tuple[list[str], np.ndarray]:

@@ -8,13 +8,22 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from hub_server import hub_environment
 from hub_server_faults import Fault
 
 from genoprot_datasets.published import PublishedDataset
+from genoprot_datasets.resources import loading_script
+from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate.cli import main
 
 NAME = "llnl/geno-prot"
+
+
+def test_benchmark_names_every_task_in_the_way_of_the_hub():
+    content = yaml.safe_load(loading_script("geno-prot", "eval.yaml").read_text(encoding="utf-8"))
+    assert set(content) == {"name", "description", "evaluation_framework", "tasks"}
+    assert content["tasks"] == [{"id": name, "config": name, "split": "eval"} for name in TASKS]
 
 
 def push(folder, *options) -> int:
@@ -58,12 +67,16 @@ def test_changed_folder_is_one_commit_that_takes_away_what_is_gone(hub, online, 
     assert files["LICENCE"] == b"theirs"
     assert "ppi/eval-00000-of-00001.parquet" not in files
     assert json.loads(files["MANIFEST.json"])["seed"] == 1
+    tasks = yaml.safe_load(files["eval.yaml"])["tasks"]
+    assert [task["config"] for task in tasks] == ["melanoma", "disease"]
 
 
 LOAD = """
 import json, sys
 import datasets
 from genoprot_datasets.published import PublishedDataset
+from genoprot_datasets.resources import loading_script
+from genoprot_datasets.tasks import TASKS
 revision = sys.argv[1] or None
 found = {}
 configs = sys.argv[2].split() or datasets.get_dataset_config_names("llnl/geno-prot", revision=revision)

@@ -89,11 +89,11 @@ def test_upload_is_scored_beside_the_baselines(upload, tiny_dataset):
 
 
 def test_uploads_of_something_else_are_refused(upload, tmp_path, monkeypatch):
-    with pytest.raises(GenoProtError, match="upload the Parquet files"):
+    with pytest.raises(GenoProtError, match="upload the Parquet or safetensors files"):
         space_app.read_upload([])
     other = tmp_path / "vectors.pkl"
     other.write_bytes(b"\x80\x04.")
-    with pytest.raises(GenoProtError, match="only Parquet files are read"):
+    with pytest.raises(GenoProtError, match="only Parquet and safetensors files are read"):
         space_app.read_upload([*upload, other])
     monkeypatch.setattr(space_app, "MOST_BYTES", 10)
     with pytest.raises(GenoProtError, match="expected 10 at most"):

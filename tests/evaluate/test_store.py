@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_evaluate.store import (
@@ -209,7 +210,7 @@ def test_a_hub_id_without_network_is_one_line():
 
 
 def test_unusable_folders_are_named(tmp_path):
-    with pytest.raises(SourceError, match="no Parquet file in it"):
+    with pytest.raises(SourceError, match="no Parquet or safetensors file in it"):
         load_embeddings(tmp_path)
     (tmp_path / ".mine.0123.partial").mkdir()
     with pytest.raises(SourceError, match="the run is not finished"):
@@ -274,3 +275,36 @@ def test_an_embedding_table_is_not_compared_by_its_matrix():
     table = EmbeddingTable("x", ["P1"], np.zeros((1, 2), np.float32))
     assert table == table
     assert table != EmbeddingTable("x", ["P1"], np.zeros((1, 2), np.float32))
+
+
+def test_tensors_named_by_accession_are_read(tmp_path):
+    save_file({"P2": np.ones(3, np.float16), "P1": np.arange(3.0)}, tmp_path / "a.safetensors")
+    table = load_embeddings(tmp_path)
+    assert table.accessions == ["P1", "P2"]
+    assert table.vectors.dtype == np.float32
+    assert table.vectors.tolist() == [[0, 1, 2], [1, 1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        ({}, "no tensors"),
+        ({"P1": np.ones(2), "P2": np.ones(3)}, "record P2: a tensor F64 of shape"),
+        ({"P1": np.ones((2, 2))}, "expected one vector per accession"),
+        ({"P1": np.ones(2, np.int64)}, "a tensor I64"),
+        ({"P1": np.array([np.nan])}, "NaN or infinity"),
+    ],
+)
+def test_tensors_that_are_no_embeddings_are_told(tmp_path, tensors, message):
+    save_file(tensors, tmp_path / "a.safetensors")
+    with pytest.raises(SourceError, match=message):
+        load_embeddings(tmp_path)
+
+
+def test_no_pickle_is_read(tmp_path):
+    (tmp_path / "a.safetensors").write_bytes(b"\x80\x04\x95")
+    with pytest.raises(SourceError, match="not a readable safetensors file"):
+        load_embeddings(tmp_path)
+    (tmp_path / "a.safetensors").rename(tmp_path / "a.pkl")
+    with pytest.raises(SourceError, match="no Parquet or safetensors file"):
+        load_embeddings(tmp_path)
