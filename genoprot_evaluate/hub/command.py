@@ -9,7 +9,7 @@ from genoprot_evaluate.hub.dataset import PENDING_BENCHMARK_NAME, push_dataset
 from genoprot_evaluate.hub.embeddings import push_embeddings
 from genoprot_evaluate.hub.records import push_record
 from genoprot_evaluate.hub.results import push_results
-from genoprot_evaluate.hub.space import REQUIREMENT, push_metric
+from genoprot_evaluate.hub.space import REQUIREMENT, push_leaderboard, push_metric
 from genoprot_evaluate.results import read_record
 
 __all__ = ["add_arguments", "describe", "run"]
@@ -34,12 +34,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     metric = kinds.add_parser("metric", help="the module of evaluate.load, as a Space")
     _add_target(metric)
-    metric.add_argument(
-        "--requirement",
-        default=REQUIREMENT,
-        metavar="LINE",
-        help="how the Space installs this package, as pip reads it; default: %(default)s",
+    _add_requirement(metric)
+
+    leaderboard = kinds.add_parser("leaderboard", help="a Space that shows the records of a repository")
+    _add_target(leaderboard)
+    leaderboard.add_argument(
+        "--records", required=True, metavar="USER/NAME", help="repository of records on the Hub"
     )
+    leaderboard.add_argument(
+        "--dataset",
+        default="llnl/geno-prot",
+        metavar="USER/NAME",
+        help="that records are compared with; default: %(default)s",
+    )
+    _add_requirement(leaderboard)
 
     records = kinds.add_parser("records", help="a result record and its predictions, for a leaderboard")
     records.add_argument("folder", metavar="DIR", help="written by genoprot evaluate")
@@ -83,6 +91,15 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="send nothing, say what would change")
 
 
+def _add_requirement(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--requirement",
+        default=REQUIREMENT,
+        metavar="LINE",
+        help="how the Space installs this package, as pip reads it; default: %(default)s",
+    )
+
+
 def _dataset(args: argparse.Namespace) -> Pushed:
     return push_dataset(
         args.folder,
@@ -99,6 +116,17 @@ def _embeddings(args: argparse.Namespace) -> Pushed:
 
 def _metric(args: argparse.Namespace) -> Pushed:
     return push_metric(args.repo, requirement=args.requirement, private=args.private, dry_run=args.dry_run)
+
+
+def _leaderboard(args: argparse.Namespace) -> Pushed:
+    return push_leaderboard(
+        args.repo,
+        args.records,
+        args.dataset,
+        requirement=args.requirement,
+        private=args.private,
+        dry_run=args.dry_run,
+    )
 
 
 def _records(args: argparse.Namespace) -> Pushed:
@@ -131,6 +159,7 @@ _PUSH = {
     "dataset": _dataset,
     "embeddings": _embeddings,
     "metric": _metric,
+    "leaderboard": _leaderboard,
     "records": _records,
     "results": _results,
 }

@@ -1,4 +1,4 @@
-"""Pushing the `evaluate` module as a Space: script, card, requirements, and the app that scores an upload."""
+"""Pushing Spaces: the `evaluate` module with an app that scores an upload, and the leaderboard."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.resources import loading_script
 from genoprot_evaluate.hub.commits import Content, Pushed, hub_api, push_files, read_head
 
-__all__ = ["REQUIREMENT", "push_metric", "space_files"]
+__all__ = ["REQUIREMENT", "leaderboard_files", "push_leaderboard", "push_metric", "space_files"]
 
 REQUIREMENT = "geno-prot[report]"
 """What the Space installs, as a line of its `requirements.txt`."""
@@ -27,8 +27,6 @@ def space_files(repository: str, requirement: str = REQUIREMENT) -> dict[str, Co
     GenoProtError
         If the installation lacks one, or the requirement is not one line.
     """
-    if not requirement.strip() or len(requirement.splitlines()) != 1:
-        raise GenoProtError(f"requirement {requirement!r}: expected one line, as pip reads it")
     name = repository.partition("/")[2]
     if not re.fullmatch(r"[A-Za-z_]\w*", name):
         raise GenoProtError(
@@ -37,8 +35,39 @@ def space_files(repository: str, requirement: str = REQUIREMENT) -> dict[str, Co
         )
     files: dict[str, Content] = {path: loading_script("genoprot", path) for path in _FILES}
     files[f"{name}.py"] = loading_script("genoprot", _SCRIPT)
-    files["requirements.txt"] = f"{requirement.strip()}\n".encode()
+    files["requirements.txt"] = _requirements(requirement)
     return files
+
+
+def leaderboard_files(records: str, dataset: str, requirement: str = REQUIREMENT) -> dict[str, Content]:
+    """Files of the leaderboard's Space by their path.
+
+    Parameters
+    ----------
+    records : str
+        Dataset repository that `genoprot push records` writes to.
+    dataset : str
+        Hub id of the dataset that records which are handed in are compared with.
+    requirement : str
+        How the Space installs this package.
+
+    Raises
+    ------
+    GenoProtError
+        If the installation lacks one, or the requirement is not one line.
+    """
+    variables = f"GENOPROT_RECORDS={records}\nGENOPROT_DATASET={dataset}\n"
+    return {
+        **{path: loading_script("leaderboard", path) for path in _FILES},
+        "requirements.txt": _requirements(requirement),
+        "space.env": variables.encode(),
+    }
+
+
+def _requirements(requirement: str) -> bytes:
+    if not requirement.strip() or len(requirement.splitlines()) != 1:
+        raise GenoProtError(f"requirement {requirement!r}: expected one line, as pip reads it")
+    return f"{requirement.strip()}\n".encode()
 
 
 def push_metric(
@@ -73,6 +102,50 @@ def push_metric(
         head,
         files,
         summary="GENO-PROT metric",
+        create={"space_sdk": "gradio", "private": private},
+        dry_run=dry_run,
+    )
+
+
+def push_leaderboard(
+    repository: str,
+    records: str,
+    dataset: str,
+    *,
+    requirement: str = REQUIREMENT,
+    private: bool = False,
+    dry_run: bool = False,
+) -> Pushed:
+    """Make a Space show the records of a repository.
+
+    Parameters
+    ----------
+    repository : str
+        Of the Space; made when it is not there.
+    records, dataset : str
+        As of `leaderboard_files`.
+    requirement : str
+        How the Space installs this package.
+    private : bool
+        Of a Space that is made.
+    dry_run : bool
+        Send nothing.
+
+    Raises
+    ------
+    GenoProtError
+        If the Space holds something else, or the Hub refuses.
+    """
+    files = leaderboard_files(records, dataset, requirement)
+    api = hub_api()
+    head = read_head(api, "space", repository)
+    if "app.py" in head.files and "space.env" not in head.files:
+        raise GenoProtError(f"{head.what}: holds an app that is not ours; name another Space")
+    return push_files(
+        api,
+        head,
+        files,
+        summary="GENO-PROT leaderboard",
         create={"space_sdk": "gradio", "private": private},
         dry_run=dry_run,
     )
