@@ -25,7 +25,7 @@ _SHAPES = {
 
 
 def size_plot(rows: Sequence[Row], label: str) -> str:
-    """Draw the encoders that have every task; empty text where there are none.
+    """Draw the encoders that have every task; empty text where none of known size does.
 
     Encoders without trained parameters, or whose number is not known, stand in a strip of their own on the
     left. The dashed line is the best baseline.
@@ -37,7 +37,7 @@ def size_plot(rows: Sequence[Row], label: str) -> str:
         What the figure shows, for those who do not see it.
     """
     shown = [row for row in rows if row.model.kind == "encoder" and row.average is not None]
-    if not shown:
+    if not any(row.model.parameters for row in shown):
         return ""
     floor = max(
         (r.average for r in rows if r.model.kind == "baseline" and r.average is not None), default=None
@@ -46,8 +46,8 @@ def size_plot(rows: Sequence[Row], label: str) -> str:
     low = math.floor(min([0.5, *heights]) * 20) / 20
     high = min(1.0, math.ceil((max(heights) + 0.01) * 20) / 20)
     sizes = [row.model.parameters for row in shown if row.model.parameters]
-    first = math.floor(math.log10(min(sizes))) if sizes else 6
-    last = max(first + 1, math.ceil(math.log10(max(sizes)))) if sizes else 7
+    first = math.floor(math.log10(min(sizes)))
+    last = max(first + 1, math.ceil(math.log10(max(sizes))))
 
     def across(parameters: int | None) -> float:
         if not parameters:
