@@ -18,6 +18,7 @@ __all__ = [
     "HALF_PRECISION",
     "Placed",
     "choose_device",
+    "computes_alone",
     "one_thread",
     "pinned_transfers",
     "side_by_side",
@@ -46,7 +47,7 @@ class Placed:
     @property
     def alone(self) -> bool:
         """Whether a vector depends on its sequence alone, to the last bit."""
-        return self.device.type == "cpu"
+        return computes_alone(self.device)
 
     @property
     def pads(self) -> bool:
@@ -86,6 +87,17 @@ class Placed:
                 f"dtype {dtype}: encoder {cls.spec.name} computes in {', '.join(cls.dtypes)} only"
             )
         return getattr(torch, dtype)
+
+
+def computes_alone(device: torch.device) -> bool:
+    """Whether a device computes each sequence by itself rather than in padded batches.
+
+    Examples
+    --------
+    >>> computes_alone(torch.device("cpu"))
+    True
+    """
+    return device.type == "cpu"
 
 
 def choose_device(name: str | None) -> torch.device:

@@ -57,8 +57,10 @@ def device_failed(error: BaseException) -> bool:
 def release_memory() -> None:
     """Give memory that torch keeps for later back to the device, after a failure."""
     torch = sys.modules.get("torch")
-    if torch is not None and torch.accelerator.is_available():
-        torch.accelerator.empty_cache()
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    elif torch is not None and torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
 def _says(error: BaseException, signs: tuple[str, ...]) -> bool:

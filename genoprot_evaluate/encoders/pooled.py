@@ -13,7 +13,13 @@ import torch
 from genoprot_datasets.errors import GenoProtError
 from genoprot_evaluate.batching import length_order, token_batches
 from genoprot_evaluate.encoders.base import EncoderSpec
-from genoprot_evaluate.encoders.compute import Placed, choose_device, side_by_side, transferred
+from genoprot_evaluate.encoders.compute import (
+    Placed,
+    choose_device,
+    computes_alone,
+    side_by_side,
+    transferred,
+)
 from genoprot_evaluate.pooling import masked_sum
 
 __all__ = [
@@ -173,7 +179,7 @@ def pooled_states(
             found = states(transferred(ids, device), transferred(place < ends, device))
             return pooled(found, counted, pooling).cpu().numpy()
 
-    if device.type == "cpu":
+    if computes_alone(device):
         batches = [np.array([row]) for row in length_order(lengths)]
         long = sum(lengths[row] >= LONG for (row,) in batches)
         found = [vectors_of(batch) for batch in batches[:long]]

@@ -14,7 +14,7 @@ from genoprot_evaluate.embed import budget as budgets
 from genoprot_evaluate.embed import embed
 from genoprot_evaluate.embed.budget import Budget, calibrate, keep_budget, kept_budget
 from genoprot_evaluate.embed.energy import processor_meter
-from genoprot_evaluate.encoders import EncoderSpec, load_encoder
+from genoprot_evaluate.encoders import EncoderSpec, load_encoder, pooled
 from genoprot_evaluate.encoders.registry import REGISTRY
 
 LENGTHS = np.full(20_000, 62)
@@ -127,11 +127,32 @@ def test_bytes_on_a_processor_depend_on_no_batch_and_no_thread(name, tmp_path):
     assert np.array_equal(one_by_one, backwards)
 
 
-def test_a_measured_budget_changes_no_bytes(sharded_dataset, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "name",
+    ["esm2-8m", "esmc-300m", "prott5", "ntv2-50m", "lucaone", "dnabert2"]
+    + ["hyena-160k", "caduceus-ps", "proteinfer-ec", "evo"],
+)
+def test_padded_batches_of_accelerators_give_the_same_vectors(name, tmp_path, monkeypatch):
+    path = CHECKPOINTS[REGISTRY[name][0]](name, tmp_path)
+    options = {"modality": "protein"} if name == "lucaone" else {}
+    encoder = load_encoder(name, weights=path, device="cpu", **options)
+    letters = list("ACGT" if encoder.spec.modality == "dna" else "ACDEFGHIKLMNPQRSTVWY")
+    rng = np.random.default_rng(0)
+    sequences = ["".join(rng.choice(letters, size=n)) for n in (40, 7, 33, 25, 12, 40)]
+    expected = encoder.embed(sequences)
+    monkeypatch.setattr(pooled, "computes_alone", lambda device: False)
+    for tokens in (90, 10_000):
+        encoder.batch_tokens = tokens
+        found = encoder.embed(sequences)
+        np.testing.assert_allclose(found, expected, atol=2e-5 * np.abs(expected).max())
+
+
+def test_a_measured_budget_changes_no_bytes(tiny_dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(budgets, "SHARE", 1)
+    monkeypatch.setattr(budgets, "SMALLEST", 256)
     path = CHECKPOINTS[REGISTRY["esm2-8m"][0]]("esm2-8m", tmp_path)
     for tokens in (None, 200):
-        embed("esm2-8m", sharded_dataset, tmp_path / str(tokens), weights=path, batch_tokens=tokens)
+        embed("esm2-8m", tiny_dataset, tmp_path / str(tokens), weights=path, batch_tokens=tokens)
     files = [
         {name: (tmp_path / out / "esm2-8m" / name).read_bytes() for name in ("run.json",)}
         | {p.name: p.read_bytes() for p in (tmp_path / out / "esm2-8m").glob("*.parquet")}
