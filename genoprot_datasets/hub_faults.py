@@ -10,7 +10,7 @@ from genoprot_datasets.errors import GenoProtError
 
 __all__ = ["hub_errors", "redact", "refuse_hub_error"]
 
-_TOKEN = re.compile(r"\b(hf|api|jwt)_[A-Za-z0-9_.-]{6,}")
+_TOKEN = re.compile(r"\b(?:hf|api_org|hf_oauth|hf_jwt)_[A-Za-z0-9][A-Za-z0-9.-]{9,}")
 _AGAIN = "run the same command again"
 _SHOWN = 300
 
@@ -22,6 +22,8 @@ def redact(text: str) -> str:
     --------
     >>> redact("Authorization: Bearer hf_abcdefghijkl")
     'Authorization: Bearer (token)'
+    >>> redact("hf_hub_download failed")
+    'hf_hub_download failed'
     """
     from huggingface_hub import get_token
 

@@ -27,7 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dataset", default="llnl/geno-prot", metavar="DIR", help="folder or Hub id; default: llnl/geno-prot"
     )
     parser.add_argument(
-        "--embeddings", required=True, nargs="+", metavar="DIR", help="folders written by genoprot embed"
+        "--embeddings",
+        required=True,
+        nargs="+",
+        metavar="DIR",
+        help="folders written by genoprot embed, or USER/NAME:CONFIG on the Hub",
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the result record")
     parser.add_argument("--tasks", nargs="+", metavar="TASK", help=f"default: all of {' '.join(TASKS)}")

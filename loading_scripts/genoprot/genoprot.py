@@ -34,9 +34,9 @@ _INPUTS = """
 Parameters
 ----------
 embeddings : mapping of str to source
-    One source of vectors per model name: a folder written by `genoprot embed`, a ``{accession: vector}``
-    dict, ``(accessions, matrix)``, a `datasets.Dataset` with columns `accession` and `embedding`, or a
-    matrix of shape (n, d) whose rows are those of `accessions`.
+    One source of vectors per model name: a folder written by `genoprot embed`, ``USER/NAME:CONFIG`` on the
+    Hub, a ``{accession: vector}`` dict, ``(accessions, matrix)``, a `datasets.Dataset` with columns
+    `accession` and `embedding`, or a matrix of shape (n, d) whose rows are those of `accessions`.
 accessions : sequence of str, optional
     UniProt accessions of the rows of every plain matrix; those given to `add` and `add_batch` go before.
 dataset : str or path
