@@ -56,6 +56,8 @@ missing : {"refuse", "mark", "drop"}
     concerned for all models.
 missing_share : float
     Share of the proteins that may be missing where examples are dropped.
+train_species, eval_species : sequence of int
+    NCBI taxon ids of the species whose train and eval examples count; all when left out.
 
 Returns
 -------
@@ -96,6 +98,8 @@ class Genoprot(evaluate.Metric):
         validation: str | None = None,
         missing: str = "refuse",
         missing_share: float = evaluation.MISSING_SHARE,
+        train_species: Sequence[int] = (),
+        eval_species: Sequence[int] = (),
     ) -> dict[str, Any] | None:
         """Score encoders; None in every process but the first."""
         if validation is not None:
@@ -110,6 +114,7 @@ class Genoprot(evaluate.Metric):
             "head": head,
             "missing": missing,
             "missing_share": missing_share,
+            "species": {"train": tuple(train_species), "eval": tuple(eval_species)},
         }
         if len(self):
             return super().compute(accessions=accessions, **options)

@@ -15,6 +15,7 @@ from Bio.Seq import Seq
 
 from genoprot_datasets.build import build
 from genoprot_datasets.errors import GenoProtError
+from genoprot_datasets.merging import merge
 from genoprot_datasets.options import LabelOptions
 from genoprot_datasets.published import PublishedDataset
 from genoprot_datasets.relations import Go2VecConfig
@@ -322,6 +323,24 @@ def test_yeast_says_what_it_lacks(yeast):
     card = (yeast.folder / "README.md").read_text()
     assert "dipeptides" in card
     assert "`go_terms` (any evidence)" in card
+
+
+def test_both_species_in_one_folder(yeast, ecoli, tmp_path):
+    manifest = merge([yeast.folder, ecoli.folder], tmp_path / "one" / "geno-prot")
+    assert manifest == merge([ecoli.folder, yeast.folder], tmp_path / "two" / "one" / "geno-prot")
+    merged = PublishedDataset.open(tmp_path / "one" / "geno-prot")
+    rows = merged.sequences(["accession", "species"]).to_pylist()
+    species_of = {row["accession"]: row["species"] for row in rows}
+    assert len(species_of) == len(rows) == 2677 + 4232
+    assert merged.tasks == ("ppi",)
+    for fold in ("train", "eval"):
+        table = merged.task("ppi", fold)
+        taxa = set()
+        for row in table.to_pylist():
+            assert species_of[row["accession_a"]] == species_of[row["accession_b"]] == row["species"]
+            taxa.add(row["species"])
+        assert taxa == {83333, 559292}
+        assert table.num_rows == yeast.task("ppi", fold).num_rows + ecoli.task("ppi", fold).num_rows
 
 
 @pytest.mark.slow

@@ -38,6 +38,9 @@ reports = {
 assert metric.compute(
     embeddings={"mine": (accessions, matrix)}, validation="proteins", **options
 )["head"]["validation"] == "proteins"
+assert metric.compute(
+    embeddings={"mine": (accessions, matrix)}, train_species=[9606], eval_species=[9606], **options
+)["dataset"]["eval_species"] == [9606]
 for start in range(0, len(accessions), 16):
     metric.add_batch(accessions=accessions[start : start + 16])
 reports["batches"] = metric.compute(embeddings={"mine": matrix}, **options)
