@@ -10,6 +10,7 @@ from genoprot_datasets.tasks import GROUPS, TASKS
 from genoprot_evaluate.comparison import best_models, lifts, tied_models
 from genoprot_evaluate.grids import all_grids, format_grid
 from genoprot_evaluate.results import KINDS, ResultRecord, Score
+from genoprot_evaluate.statistics import summarise
 
 __all__ = ["format_scores", "percent", "score_rows"]
 
@@ -52,7 +53,8 @@ def score_rows(record: ResultRecord) -> list[dict[str, Any]]:
         `accuracy_low`, `accuracy_high`, `auroc_mean`, `auprc_mean`, `mcc_mean`, `brier_mean`,
         `calibration_error`, `validation_accuracy`, `challenge_accuracy`, `challenge_examples`,
         `matched_accuracy`, `matched_examples`, `lift` over the best baseline, `lift_errors` (the same in
-        standard errors), `lift_over` (which baseline),
+        standard errors), `lift_over` (which baseline), `seeds` (heads of the cell, where several were
+        trained), `seed_std` (standard deviation of their accuracies), `order_difference`, `order_flips`,
         `train_examples`, `eval_examples`, `epochs`, `note`, `best`, `tied`, and for each bin of sequence
         identity of the record `accuracy_identity_LOW_HIGH` and `examples_identity_LOW_HIGH`.
     """
@@ -90,6 +92,10 @@ def score_rows(record: ResultRecord) -> list[dict[str, Any]]:
                         "lift": lift and lift.difference,
                         "lift_errors": lift and lift.errors,
                         "lift_over": lift and lift.baseline,
+                        "seeds": len(score.seed_accuracies) or None,
+                        "seed_std": summarise(score.seed_accuracies).std,
+                        "order_difference": score.order_difference,
+                        "order_flips": score.order_flips,
                         "train_examples": score.train_examples,
                         "eval_examples": score.eval_examples,
                         "epochs": score.epochs,
@@ -169,6 +175,28 @@ def _footnotes(record: ResultRecord) -> Iterator[str]:
         yield (
             f"{TASKS[task].title}: {dropped.train} train and {dropped.eval} eval examples fell away for all "
             f"models, since proteins have no vector ({lacking})"
+        )
+    flips = [
+        score.order_flips
+        for cells in record.scores.values()
+        for score in cells.values()
+        if score.order_flips is not None
+    ]
+    if flips:
+        yield (
+            "pairs are scored in both orders: the two put "
+            f"{100 * min(flips):.1f}% to {100 * max(flips):.1f}% of the eval pairs into different classes"
+        )
+    spreads = [
+        spread
+        for cells in record.scores.values()
+        for score in cells.values()
+        if (spread := summarise(score.seed_accuracies).std) is not None
+    ]
+    if spreads:
+        yield (
+            "standard deviation of the accuracies of heads from several seeds: "
+            f"{100 * min(spreads):.1f} to {100 * max(spreads):.1f} points"
         )
     notes: dict[tuple[str, str], list[str]] = {}
     for task in record.tasks:

@@ -40,6 +40,9 @@ _MEASURES = {
     "matched_accuracy": "Matched %",
     "lift": "Lift, points",
     "lift_errors": "in errors",
+    "seeds": "Seeds",
+    "seed_std": "± over seeds %",
+    "order_flips": "Order matters %",
     "train_examples": "Train examples",
     "eval_examples": "Eval examples",
     "epochs": "Epochs",
@@ -53,6 +56,8 @@ _IN_PERCENT = {
     "challenge_accuracy",
     "matched_accuracy",
     "lift",
+    "seed_std",
+    "order_flips",
 }
 
 

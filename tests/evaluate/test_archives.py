@@ -1,4 +1,4 @@
-"""Result records of every older layout, as the code of that version wrote them, still open."""
+"""Result records of every layout, as the code of that version wrote them, still open."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genoprot_evaluate.results import SCHEMA_VERSION, ResultRecord, read_record
 from genoprot_evaluate.tables import format_scores, score_rows
 
 ARCHIVES = Path(__file__).parents[1] / "data" / "archives"
-VERSIONS = range(1, SCHEMA_VERSION)
+VERSIONS = range(1, SCHEMA_VERSION + 1)
 
 
 @pytest.fixture(params=VERSIONS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from genoprot_datasets.tasks import TASKS
@@ -120,3 +122,18 @@ def test_rows_hold_every_cell_once():
     assert (first["title"], first["group"]) == ("Protein-protein interaction", "Functional relationships")
     assert (failed["status"], failed["reason"], failed["accuracy_mean"]) == ("ERROR", "it broke", None)
     assert {tuple(row) for row in rows} == {tuple(first)}
+
+
+def test_spread_over_seeds_and_the_order_of_pairs_are_told():
+    record = make_record()
+    cells = dict(record.scores["ppi"])
+    name = next(name for name, score in cells.items() if score.status == "OK")
+    cells[name] = replace(cells[name], seed_accuracies=(0.6, 0.7), order_difference=0.1, order_flips=0.125)
+    changed = replace(record, scores={**record.scores, "ppi": cells})
+    row = next(row for row in score_rows(changed) if (row["task"], row["model"]) == ("ppi", name))
+    assert (row["seeds"], row["order_difference"], row["order_flips"]) == (2, 0.1, 0.125)
+    assert row["seed_std"] == pytest.approx(0.05 * 2**0.5)
+    text = " ".join(format_scores(changed).split())
+    assert "12.5% to 12.5% of the eval pairs" in text
+    assert "several seeds: 7.1 to 7.1 points" in text
+    assert "several seeds" not in format_scores(record)
