@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
-from string import Template
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +14,7 @@ from genoprot_evaluate.leaderboard.rows import SIZES, UNKNOWN_SIZE, Row, board_r
 from genoprot_evaluate.report.classes import CLASSES
 from genoprot_evaluate.report.facts import CAVEATS, printable
 from genoprot_evaluate.results import Score
+from genoprot_evaluate.web import fill_page
 
 __all__ = ["render_leaderboard"]
 
@@ -42,13 +38,12 @@ def render_leaderboard(boards: Sequence[Board]) -> str:
     str
         An HTML document.
     """
-    template = files("genoprot_evaluate.leaderboard").joinpath("page.html").read_text(encoding="utf-8")
-    script = re.search(r"<script>(.*?)</script>", template, re.DOTALL).group(1)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     tasks = [task for task in TASKS if any(task in board.record.tasks for board in boards)]
     groups = {row.group for board in boards for row in board_rows(board)}
-    return Template(template).substitute(
-        script_hash=digest,
+    return fill_page(
+        "genoprot_evaluate.leaderboard",
+        ("choices.js",),
+        tones=_tones(),
         views="".join(f'<option value="{task}">{_text(TASKS[task].title)}</option>' for task in tasks),
         classes="".join(
             f'<label><input type="checkbox" name="class" value="{key}" checked> {_text(one.title)}</label>'
@@ -62,6 +57,13 @@ def render_leaderboard(boards: Sequence[Board]) -> str:
             f"<dt>{_text(TASKS[task].title)}</dt><dd>{_text(TASKS[task].question)}</dd>" for task in tasks
         ),
     )
+
+
+def _tones() -> str:
+    """Style rules with the colour of each class of models, on light and on dark."""
+    light = "".join(f".{key} {{ --tone: {one.dark}; }}\n" for key, one in CLASSES.items())
+    dark = "".join(f".{key} {{ --tone: {one.light}; }}\n" for key, one in CLASSES.items())
+    return f"{light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
 
 
 def _text(value: Any) -> str:

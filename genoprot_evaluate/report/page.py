@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import re
 from collections.abc import Iterable
 from html import escape
-from importlib.resources import files
-from string import Template
 from typing import Any
 
 from genoprot_datasets.tasks import GROUPS, TASKS
@@ -19,6 +15,7 @@ from genoprot_evaluate.report.differences import differences_note, rank_rows, ti
 from genoprot_evaluate.report.facts import CAVEATS, numbered_reasons, printable, run_facts
 from genoprot_evaluate.results import ResultRecord
 from genoprot_evaluate.tables import percent, score_rows
+from genoprot_evaluate.web import fill_page
 
 __all__ = ["render_page"]
 
@@ -80,13 +77,10 @@ def render_page(record: ResultRecord, figure: str, csv_text: str) -> str:
     str
         An HTML document.
     """
-    template = files("genoprot_evaluate.report").joinpath("page.html").read_text(encoding="utf-8")
-    script = re.search(r"<script>(.*?)</script>", template, re.DOTALL).group(1)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     saved = base64.b64encode(csv_text.encode("utf-8", errors="replace")).decode()
     reasons = numbered_reasons(record)
-    return Template(template).substitute(
-        script_hash=digest,
+    return fill_page(
+        "genoprot_evaluate.report",
         name=_text(record.dataset["name"]),
         figure=figure,
         group_heads=_group_heads(record),

@@ -44,7 +44,7 @@ FLOORS = {
             "bootstrap",
             "markdown",
         }
-        | {"combinations"},
+        | {"combinations", "web"},
         {"encoders", "store", "heads", "ranking", "comparison", "gains", "grids", "tables"},
         {"embed", "baselines", "predict"},
         {"evaluation", "report", "conformance", "model_cards", "hub"},
