@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.snapshots import parse_hub_id
+from genoprot_evaluate.store.mapping import ordered_rows
 from genoprot_evaluate.store.remote import fetch_embeddings
 from genoprot_evaluate.store.runs import damaged_file, finished_run, run_configs
 from genoprot_evaluate.store.tensors import read_tensors
@@ -40,7 +41,7 @@ class EmbeddingTable:
     accessions : list of str
         Sorted, each once.
     vectors : ndarray, shape=(n, dimension), dtype=float32
-        Finite.
+        Finite. Where there are many, they are mapped from a file; see `store.mapping`.
     run : dict
         Record of the run that wrote them; empty when they came from elsewhere.
     """
@@ -176,7 +177,7 @@ def _from_folder(folder: Path, config: str | None, name: str | None) -> Embeddin
                 path, f"vectors of width {vectors.shape[1]}, but {parts[0][1].shape[1]} in {paths[0].name}"
             )
     accessions = [accession for part, _ in parts for accession in part]
-    matrix = np.concatenate([vectors for _, vectors in parts])
+    matrix = parts[0][1] if len(parts) == 1 else np.concatenate([vectors for _, vectors in parts])
     return _table(name or folder.name, accessions, matrix, run, where=str(folder))
 
 
@@ -221,7 +222,7 @@ def _columns(where: str, table: pa.Table) -> tuple[list[str], np.ndarray]:
             where, f"a vector of width {widths[row]}, but {widths[0]} before it", record=accessions[row]
         )
     try:
-        values = pc.list_flatten(column).to_numpy().astype(np.float32)
+        values = pc.list_flatten(column).to_numpy().astype(np.float32, copy=False)
     except (ValueError, TypeError, pa.ArrowException):
         raise SourceError(where, f"column embedding is {kind}, not a list of numbers") from None
     return accessions, values.reshape(len(table), widths[0])
@@ -270,7 +271,7 @@ def _table(
     if broken.size:
         names = _some(sorted(accessions[row] for row in broken))
         raise SourceError(where, f"NaN or infinity in the vectors of {broken.size} accessions ({names})")
-    return EmbeddingTable(name, ordered, np.ascontiguousarray(vectors[order], dtype=np.float32), run or {})
+    return EmbeddingTable(name, ordered, ordered_rows(vectors, order), run or {})
 
 
 def _is_dataset(source: Any) -> bool:
