@@ -257,7 +257,7 @@ def test_interrupted_download_continues(server, out, kill):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(kill)
-    process.wait(timeout=10)
+    process.wait(timeout=30)
     assert names(out) == ["a.txt.part", "a.txt.part.json"]
     assert not obtain(spec, out).failed
     assert (out / "a.txt").read_bytes() == BODY
