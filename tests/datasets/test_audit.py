@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genoprot_datasets.audit import audit, command
+from genoprot_datasets.audit.attributes import family_overlap, fold_shares
 from genoprot_datasets.audit.examples import Examples
+from genoprot_datasets.audit.figures import sequence_features
 from genoprot_datasets.audit.folds import compare_folds
 from genoprot_datasets.audit.leakage import identical_across, near_identical, repeated_within
+from genoprot_datasets.audit.projection import project
 from genoprot_datasets.audit.shortcuts import (
     degree_balance,
     held_out_degree_accuracy,
@@ -27,6 +32,7 @@ from genoprot_datasets.audit.shortcuts import (
 )
 from genoprot_datasets.balance import auroc
 from genoprot_datasets.errors import GenoProtError
+from genoprot_datasets.files import sha256_of
 from genoprot_datasets.identity import pair_identities
 from genoprot_datasets.published import split_path
 
@@ -113,6 +119,36 @@ def test_unmatched_identities_are_found(folder):
     assert "ppi_matched/eval: equally many of both classes in every bin of identity" in broken(audit(folder))
 
 
+@pytest.mark.parametrize(("task", "value"), [("pfam", []), ("disease", ["1"])])
+def test_labels_that_do_not_follow_from_the_attributes(folder, task, value):
+    accession = pq.read_table(folder / split_path(task, "eval"))["accession_a"][0].as_py()
+    path = folder / split_path("attributes", "eval")
+    row = pq.read_table(path)["accession"].to_pylist().index(accession)
+    spoil(path, task, row, value)
+    found = broken(audit(folder))
+    assert (f"{task}/eval: all members carry the attribute" in found) == (not value)
+    assert f"{task}/eval: labels follow from the attributes" in found
+    assert not any(name.startswith("subcellular") for name in found)
+
+
+def test_melanoma_labels_follow_from_the_effects(folder):
+    accession = pq.read_table(folder / split_path("melanoma", "eval"))["accession"][0].as_py()
+    path = folder / split_path("attributes", "eval")
+    row = pq.read_table(path)["accession"].to_pylist().index(accession)
+    spoil(path, "gene_effect", row, lambda effects: -1.0 - effects[row])
+    assert "melanoma/eval: labels follow from the attributes" in broken(audit(folder))
+
+
+def test_pair_with_another_label_in_the_matched_variant(folder):
+    plain = pq.read_table(folder / split_path("ppi", "train")).to_pylist()[0]
+    path = folder / split_path("ppi_matched", "train")
+    rows = pq.read_table(path)["label"].to_pylist()
+    row = rows.index(1 - plain["label"])
+    spoil(path, "accession_a", row, plain["accession_b"])
+    spoil(path, "accession_b", row, plain["accession_a"])
+    assert "ppi: one label per pair, matched or not" in broken(audit(folder))
+
+
 def test_wrong_identity_is_found(folder):
     path = folder / split_path("disease", "eval")
     for row in range(pq.read_metadata(path).num_rows):
@@ -125,13 +161,58 @@ def test_sequence_of_both_folds_is_named(folder, kind):
     donor = pq.read_table(folder / split_path("sequences", "eval")).to_pylist()[3]
     path = folder / split_path("sequences", "train")
     spoil(path, kind, 0, donor[kind])
+    manifest_of(folder, agree=True)
     report = audit(folder)
-    assert f"no identical {kind} sequence in both folds" in broken(report)
-    detail = next(
-        check["detail"] for check in report["checks"] if check["name"].startswith(f"no identical {kind}")
-    )
-    assert "1 sequences" in detail
-    assert donor["accession"] in detail
+    found = report["leakage"][f"identical_{kind}"]
+    assert [[one["fold"] for one in group] for group in found["groups"]] == [["train", "eval"]]
+    assert found["groups"][0][1]["accession"] == donor["accession"]
+    assert found["groups"][0][1]["gene"] == donor["gene"]
+    assert found["eval_records"] == 1
+    table = pq.read_table(folder / split_path("ppi", "eval")).to_pylist()
+    concerned = [donor["accession"] in (row["accession_a"], row["accession_b"]) for row in table]
+    assert found["eval_examples"]["ppi"] == pytest.approx(np.mean(concerned))
+
+
+def test_same_protein_in_both_folds_breaks_a_rule_where_it_was_ruled_out(folder):
+    donor = pq.read_table(folder / split_path("sequences", "eval")).to_pylist()[3]
+    spoil(folder / split_path("sequences", "train"), "protein", 0, donor["protein"])
+    manifest_of(folder, agree=True, group_identical=True)
+    assert "genes of the same protein are in one fold" in broken(audit(folder))
+
+
+def test_genes_of_the_same_protein(synthetic_sources, tmp_path):
+    """Of each of ten genes the protein is given to a second gene; with the option no fold parts the two."""
+    from genoprot_datasets import build as builder
+
+    plain = builder.build_records
+
+    def with_twins(*arguments, **options):
+        found = plain(*arguments, **options)
+        records = list(found.records)
+        for k in range(10):
+            records[k + 20] = replace(records[k + 20], protein=records[k].protein)
+        return replace(found, records=tuple(records))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builder, "build_records", with_twins)
+        for grouped in (False, True):
+            out = tmp_path / str(grouped) / "geno-prot"
+            builder.build(synthetic_sources, out, tasks=["pfam"], group_identical=grouped)
+            report = audit(out)
+            assert report["green"]
+            assert (len(report["leakage"]["identical_protein"]["groups"]) == 0) == grouped
+            names = {check["name"] for check in report["checks"]}
+            assert ("genes of the same protein are in one fold" in names) == grouped
+
+
+def manifest_of(folder: Path, *, agree: bool, **options) -> None:
+    """Make the manifest agree with changed files, and change options in it."""
+    path = folder / "MANIFEST.json"
+    manifest = json.loads(path.read_text())
+    for name, entry in manifest["files"].items() if agree else ():
+        entry["sha256"] = sha256_of(folder / name)
+    manifest["options"] |= options
+    path.write_text(json.dumps(manifest))
 
 
 def parsed(*arguments: str) -> argparse.Namespace:
@@ -141,22 +222,60 @@ def parsed(*arguments: str) -> argparse.Namespace:
 
 
 def test_command(folder, tmp_path, capsys):
-    out = tmp_path / "audit.json"
-    assert command.run(parsed(str(folder), "--out", str(out))) == 0
+    out = tmp_path / "audit"
+    quick = ("--projection", "pca")
+    assert command.run(parsed(str(folder), "--out", str(out), *quick)) == 0
     printed = capsys.readouterr().out
-    report = json.loads(out.read_text())
+    report = json.loads((out / "audit.json").read_text())
     assert report["green"]
     assert all(len(line) <= 110 for line in printed.splitlines())
     assert f"{len(report['checks'])} rules kept, 0 broken" in printed
     for task in report["tasks"]:
         assert f"\n{task}" in printed
-    assert command.run(parsed(str(folder), "--out", str(tmp_path / "again.json"))) == 0
-    assert (tmp_path / "again.json").read_bytes() == out.read_bytes()
+    page = (out / "index.html").read_text()
+    assert page.count("<svg") == page.count("</svg>") == 7
+    assert not re.search(r"https?://|src=|@import|<link", page)
+    assert "prefers-color-scheme: dark" in page
+    assert f"{len(report['checks'])} rules kept" in page
+    for words in ("25,000", "8,448", "first two principal components", "min_string_score"):
+        assert words in page
+    assert command.run(parsed(str(folder), "--out", str(tmp_path / "again"), *quick)) == 0
+    for name in ("audit.json", "index.html"):
+        assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
+    (tmp_path / "file").touch()
+    with pytest.raises(GenoProtError, match="names a folder"):
+        command.run(parsed(str(folder), "--out", str(tmp_path / "file")))
 
     spoil(folder / split_path("ppi", "eval"), "label", 0, 2)
     capsys.readouterr()
     assert command.run(parsed(str(folder))) == 1
     assert "broken: ppi/eval: classes balanced in every sample" in capsys.readouterr().out
+
+
+def test_page_of_a_broken_folder(folder, tmp_path, capsys):
+    spoil(folder / split_path("ppi", "eval"), "label", 0, 2)
+    out = tmp_path / "audit"
+    assert command.run(parsed(str(folder), "--out", str(out), "--projection", "none")) == 1
+    page = (out / "index.html").read_text()
+    assert "ppi/eval: classes balanced in every sample" in page
+    assert "Not measured while a rule is broken" in page
+
+
+def test_croissant_describes_every_column(folder, tmp_path):
+    mlcroissant = pytest.importorskip("mlcroissant", reason="needs the extra audit")
+    assert command.run(parsed(str(folder), "--out", str(tmp_path / "audit"), "--projection", "none")) == 0
+    dataset = mlcroissant.Dataset(jsonld=str(tmp_path / "audit" / "croissant.json"))
+    assert not dataset.metadata.issues.errors
+    manifest = json.loads((folder / "MANIFEST.json").read_text())
+    sets = {record_set.name: record_set for record_set in dataset.metadata.record_sets}
+    assert len(sets) == len(manifest["files"])
+    for path in manifest["files"]:
+        config, split = path.split("/")[0], path.split("/")[1].split("-")[0]
+        names = [field.name for field in sets[f"{config}-{split}"].fields]
+        assert names == pq.read_schema(folder / path).names
+    rows = list(dataset.records("pfam-eval"))
+    table = pq.read_table(folder / split_path("pfam", "eval")).to_pylist()
+    assert [row["pfam-eval/accession_a"].decode() for row in rows] == [row["accession_a"] for row in table]
 
 
 def test_no_such_folder(tmp_path):
@@ -271,3 +390,68 @@ def test_folds_are_compared():
     assert found["go_terms"] == {"r": pytest.approx(1.0), "values": 2}
     columns["chromosome"] = ["1"] * 6
     assert compare_folds(pa.table(columns), np.array([0, 0, 0, 1, 1, 1]))["chromosome"]["r"] is None
+
+
+LISTS = pa.chunked_array([pa.array([["a", "b"], ["a"], [], ["b"], ["a", "c"], None], pa.list_(pa.string()))])
+
+
+def test_shares_of_values():
+    found = fold_shares(LISTS, np.array([0, 0, 0, 1, 1, 1]))
+    assert found["values"] == 3
+    assert found["points"] == [(1.0, 0.5, "a"), (0.5, 0.5, "b"), (0.0, 0.5, "c")]
+    assert found["r"] is None
+    found = fold_shares(LISTS, np.array([0, 1, 0, 1, 0, 1]))
+    assert found["r"] == pytest.approx(np.corrcoef([1.0, 0.5, 0.5], [0.5, 0.5, 0.0])[0, 1])
+
+
+def test_families_of_both_folds():
+    table = pa.table({"pfam": LISTS})
+    asked = {"ppi": Examples("ppi", "eval", np.array([[3, 4], [4, 5]]), np.array([1, 0]), None, None, None)}
+    found = family_overlap(table, np.array([0, 0, 0, 1, 1, 1]), asked)
+    assert (found["families"], found["train"], found["eval"], found["both"]) == (3, 2, 3, 2)
+    assert found["eval_records"] == 1.0
+    assert found["eval_examples"] == {"ppi": 0.5}
+
+
+def test_lengths_by_tukeys_rule():
+    lengths = [*range(10, 50), 500]
+    table = pa.table(
+        {"dna_length": lengths, "protein_length": lengths, "coding_fraction": [0.5] * 40 + [1.0]}
+    )
+    found = sequence_features(table)
+    assert (found["dna_length"]["highest"], found["dna_length"]["outliers"]) == (49, 1)
+    assert sum(found["dna_length"]["density"]) == 40
+    assert found["dna_length"]["median"] == 30.0
+    assert found["coding_fraction"]["counts"][10] == 40
+    assert found["coding_fraction"]["counts"][-1] == 1
+
+
+def test_projection_tells_equal_folds_from_parted_ones():
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(8, 6)) * 8
+    vectors = (centres[rng.integers(0, 8, 800)] + rng.normal(size=(800, 6))).astype(np.float32)
+    mixed = (np.arange(800) % 3 == 0).astype(int)
+    found = project(vectors, mixed, "pca")
+    assert np.shape(found["points"]) == (800, 2)
+    assert found["density_r"] > 0.9
+    parted = (np.array(found["points"])[:, 0] > 0.5).astype(int)
+    assert project(vectors, parted, "pca")["density_r"] < 0.1
+    assert project(vectors, mixed, "none") is None
+
+
+@pytest.mark.slow
+def test_umap_is_the_same_every_time():
+    pytest.importorskip("umap", reason="needs the extra audit")
+    vectors = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
+    fold = np.arange(60) % 2
+    found = project(vectors, fold, "umap")
+    assert found["method"] == "UMAP"
+    assert found == project(vectors, fold, "umap")
+
+
+def test_umap_that_is_not_installed(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    vectors = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
+    with pytest.raises(GenoProtError, match=r"geno-prot\[audit\]"):
+        project(vectors, np.arange(60) % 2, "umap")
+    assert project(vectors, np.arange(60) % 2)["method"] == "first two principal components"

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from genoprot_datasets.audit.command import audit
+from genoprot_datasets.audit import audit
 from genoprot_datasets.build import build
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.files import sha256_of, write_parquet
