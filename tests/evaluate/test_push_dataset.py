@@ -92,6 +92,7 @@ print(json.dumps([found, published.fingerprint, published.task("ppi", "eval").nu
 """
 
 
+@pytest.mark.slow
 def test_every_configuration_loads_streams_is_pinned_and_stays_offline(
     hub,
     online,
@@ -124,7 +125,7 @@ def test_every_configuration_loads_streams_is_pinned_and_stays_offline(
     assert load("home", "", " ".join(found), HF_HUB_OFFLINE="1") == [found, fingerprint, rows]
     build(small_sources, dataset, seed=1)
     assert push(dataset) == 0
-    assert load("fresh", first) == [found, fingerprint, rows]
+    assert load("fresh", first, "ppi") == [{"ppi": found["ppi"]}, fingerprint, rows]
     assert load("home", "", "ppi")[1] != fingerprint
 
 

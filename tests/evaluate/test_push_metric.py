@@ -25,6 +25,7 @@ print(json.dumps([metric.name, report["scores"]["melanoma"]["x"]["accuracy"]["me
 """
 
 
+@pytest.mark.slow
 def test_the_space_loads_by_its_id(hub, online, tiny_dataset, tmp_path, capsys):
     repository = "llnl/genoprot"
     assert main(["push", "metric", "--repo", repository]) == 0
