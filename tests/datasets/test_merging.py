@@ -9,6 +9,7 @@ import shutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from genoprot_datasets.audit import audit
 from genoprot_datasets.build import build
@@ -108,7 +109,7 @@ def test_load_dataset_reads_it(merged, monkeypatch, tmp_path):
     from datasets import load_dataset
 
     monkeypatch.chdir(merged.folder.parent.parent)
-    for config in ("pfam", "melanoma", "ppi", "sequences"):
+    for config in ("pfam", "melanoma", "ppi", "sequences", "attributes"):
         loaded = load_dataset("llnl/geno-prot", config, cache_dir=str(tmp_path))
         assert (
             loaded["eval"].num_rows
@@ -122,6 +123,13 @@ def test_card_and_audit(merged):
     assert "# GENO-PROT: synthetic construct and other construct" in card
     assert "| `ppi` | Do proteins A and B interact? |" in card
     assert "left out: not asked for" in card
+    front_matter = yaml.safe_load(card.split("---\n")[1])
+    described = {entry["config_name"]: entry["features"] for entry in front_matter["dataset_info"]}
+    for path in merged.manifest["files"]:
+        config, _, split = path.partition("/")
+        if split.startswith("eval"):
+            names = [feature["name"] for feature in described[config]]
+            assert names == pq.read_schema(merged.folder / path).names
     found = audit(merged.folder)
     names = {check["name"]: check["passed"] for check in found["checks"]}
     assert names["pfam/eval: no pair joins two species"]
