@@ -48,17 +48,30 @@ class SharedAttribute(PairRelation):
         self.degree = np.diff(indptr)
         self.annotated = self.degree > 0
 
+    def count_positives(self, members: np.ndarray) -> int:
+        found = 0
+        for _, product in self._products(members):
+            # The first columns are those of the rows: every pair twice, and each annotated row with itself.
+            among_rows = product[:, : product.shape[0]]
+            itself = int(np.count_nonzero(among_rows.diagonal()))
+            found += product.nnz - among_rows.nnz + (among_rows.nnz - itself) // 2
+        return found
+
     def positive_blocks(self, members: np.ndarray) -> Iterator[np.ndarray]:
-        matrix = self._matrix[members]
         m = len(members)
+        for start, product in self._products(members):
+            product.sort_indices()
+            rows = np.repeat(np.arange(product.shape[0], dtype=np.int64), np.diff(product.indptr))
+            above = product.indices > rows
+            yield (rows[above] + start) * m + product.indices[above] + start
+
+    def _products(self, members: np.ndarray) -> Iterator[tuple[int, sparse.csr_matrix]]:
+        """Rows of ``M @ M.T`` from some row on, without the columns before it; and that row."""
+        matrix = self._matrix[members]
         carriers = np.asarray(matrix.sum(axis=0, dtype=np.int64)).ravel()
         work = np.concatenate([[0], np.cumsum(matrix @ carriers)])
         start = 0
-        while start < m:
+        while start < len(members):
             stop = max(start + 1, int(np.searchsorted(work, work[start] + _BLOCK, side="right")) - 1)
-            product = matrix[start:stop] @ matrix[start:].T
-            product.sort_indices()
-            rows = np.repeat(np.arange(stop - start, dtype=np.int64), np.diff(product.indptr))
-            above = product.indices > rows
-            yield (rows[above] + start) * m + product.indices[above] + start
+            yield start, matrix[start:stop] @ matrix[start:].T
             start = stop

@@ -29,6 +29,7 @@ def test_codes_are_those_of_the_definition(memberships, data):
     relation = SharedAttribute(memberships)
     np.testing.assert_array_equal(relation.annotated, [bool(labels) for labels in memberships])
     codes = relation.positive_codes(np.array(members, np.int64))
+    assert relation.count_positives(np.array(members, np.int64)) == len(codes)
     assert codes.dtype == np.int64
     assert codes.tolist() == codes_by_definition(memberships, members)
 
@@ -51,6 +52,7 @@ def test_label_of_every_record():
     """A label that 300 records share must not overflow into nothing."""
     relation = SharedAttribute([["x"]] * 300)
     assert len(relation.positive_codes(np.arange(300))) == 300 * 299 // 2
+    assert relation.count_positives(np.arange(300)) == 300 * 299 // 2
 
 
 def test_repeated_labels_and_no_labels_at_all():
