@@ -15,6 +15,7 @@ from collections import defaultdict
 
 import pytest
 
+from genoprot_datasets.audit import audit
 from genoprot_datasets.build import build
 from genoprot_datasets.options import LabelOptions
 from genoprot_datasets.published import PublishedDataset
@@ -227,6 +228,12 @@ def test_melanoma(published, folds, slice_folder):
         means = [sum(v) / len(v) for a in members if (v := values.get(gene_of[a]))]
         assert facts[fold]["records_annotated"] == len(means)
         assert facts[fold]["positives_available"] == sum(mean < -0.5 for mean in means)
+
+
+def test_audit_is_green(published):
+    report = audit(published.folder)
+    assert [check for check in report["checks"] if not check["passed"]] == []
+    assert set(report["tasks"]) == set(published.tasks)
 
 
 def test_function_halves_the_pairs(published):
