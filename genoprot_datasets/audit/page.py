@@ -89,7 +89,7 @@ def _findings(report: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterato
     leakage = report["leakage"]
     same = leakage["identical_protein"]
     if same["groups"]:
-        first = " and ".join(escape(f"{one['gene']} ({one['fold']})") for one in same["groups"][0])
+        first = ", ".join(escape(f"{one['gene']} ({one['fold']})") for one in same["groups"][0])
         yield (
             f"{len(same['groups']):,} proteins have genes in both folds, such as {first}: Algorithm 1 "
             f"separates genes of the same protein. {same['eval_records']:,} eval records are concerned, and "
@@ -188,7 +188,8 @@ def _projection(found: Mapping[str, Any] | None) -> str:
     if not found["of"].startswith("vectors of"):
         note += " The paper projects ProtT5 vectors: <code>--vectors per-protein.h5</code> does."
     grid = f"a grid of {found['cells']} by {found['cells']}"
-    words = f"{escape(found['method'])} of {escape(found['of'])}. Over {grid} the shares of both folds "
+    method = found["method"][0].upper() + found["method"][1:]
+    words = f"{escape(method)} of {escape(found['of'])}. Over {grid} the shares of both folds "
     words += f"have r = {r}.{note}"
     return f"<p>{words}</p>" + "".join(panels)
 

@@ -237,7 +237,7 @@ def test_command(folder, tmp_path, capsys):
     assert not re.search(r"https?://|src=|@import|<link", page)
     assert "prefers-color-scheme: dark" in page
     assert f"{len(report['checks'])} rules kept" in page
-    for words in ("25,000", "8,448", "first two principal components", "min_string_score"):
+    for words in ("25,000", "8,448", "First two principal components", "min_string_score"):
         assert words in page
     assert command.run(parsed(str(folder), "--out", str(tmp_path / "again"), *quick)) == 0
     for name in ("audit.json", "index.html"):
