@@ -71,8 +71,7 @@ def read_gene_effects(
     rows = iter_rows(effects, ",", quoted=True)
     line, header = next(rows, (1, []))
     genes = _gene_ids(effects, header, line)
-    sums = np.zeros(len(genes))
-    counts = np.zeros(len(genes), dtype=np.int64)
+    values: dict[str, np.ndarray] = {}
     seen: set[str] = set()
     for line, fields in rows:
         model = fields[0]
@@ -84,13 +83,17 @@ def read_gene_effects(
             raise SourceError(effects, message, line=line, record=model)
         if model not in wanted:
             continue
-        values = _effects(effects, fields, line)
-        present = ~np.isnan(values)
-        sums[present] += values[present]
-        counts += present
+        values[model] = _effects(effects, fields, line)
     if not seen & wanted:
         sought = ", ".join(kind.values())
         raise SourceError(effects, f"no row of a model with {sought} in {Path(models).name}")
+    sums = np.zeros(len(genes))
+    counts = np.zeros(len(genes), dtype=np.int64)
+    # The last digits of a sum depend on the order, which must not be that of the rows.
+    for model in sorted(values):
+        present = ~np.isnan(values[model])
+        sums[present] += values[model][present]
+        counts += present
     means = {
         gene: float(total / count)
         for gene, total, count in zip(genes, sums, counts, strict=True)
