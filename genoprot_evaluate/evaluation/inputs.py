@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,16 @@ from genoprot_evaluate.evaluation.examples import TaskExamples, read_examples
 from genoprot_evaluate.results import Dropped
 from genoprot_evaluate.store import EmbeddingTable, load_embeddings
 
-__all__ = ["chosen_tasks", "drop_gaps", "indistinct", "load_tables", "refuse_gaps", "unanswerable", "voters"]
+__all__ = [
+    "chosen_tasks",
+    "drop_gaps",
+    "examples_without",
+    "indistinct",
+    "load_tables",
+    "refuse_gaps",
+    "unanswerable",
+    "voters",
+]
 
 # A head is fitted to one example of each class and validated on another one.
 _FEWEST = {"train": 2, "eval": 1}
@@ -76,6 +85,31 @@ def refuse_gaps(name: str, table: EmbeddingTable, examples: Iterable[TaskExample
         )
 
 
+def examples_without(
+    published: PublishedDataset,
+    known: TaskExamples,
+    only: Mapping[str, pa.Array | None],
+    gone: Collection[str],
+) -> TaskExamples:
+    """Examples of a task that name none of some accessions.
+
+    Parameters
+    ----------
+    published : PublishedDataset
+    known : TaskExamples
+        All examples of the task.
+    only : mapping of str to pyarrow.StringArray or None
+        What `examples.read_examples` was confined to.
+    gone : collection of str
+    """
+    named = known.accessions.to_pylist()
+    allowed = {
+        fold: pa.array([a for a in (named if every is None else every.to_pylist()) if a not in gone])
+        for fold, every in only.items()
+    }
+    return read_examples(published, known.task, allowed)
+
+
 def drop_gaps(
     published: PublishedDataset,
     examples: Mapping[str, TaskExamples],
@@ -127,12 +161,7 @@ def drop_gaps(
         lacking = {name: gaps for name, gaps in lacking.items() if gaps}
         kept[task] = known
         if lacking:
-            gone = set().union(*lacking.values())
-            allowed = {
-                fold: pa.array([a for a in (named if every is None else every.to_pylist()) if a not in gone])
-                for fold, every in only.items()
-            }
-            kept[task] = read_examples(published, task, allowed)
+            kept[task] = examples_without(published, known, only, set().union(*lacking.values()))
             lost = (len(getattr(known, fold)) - len(getattr(kept[task], fold)) for fold in FOLDS)
             dropped[task] = Dropped(lacking, **dict(zip(FOLDS, lost)))
     return kept, dropped

@@ -24,7 +24,7 @@ _CARD = """
 # Results on GENO-PROT
 
 One folder per run of `genoprot evaluate`, named by its content: `results.json`, the record that tables and
-pages are drawn from, and `predictions.parquet`, from which `genoprot validate-record` computes every number
+pages are drawn from, and `predictions.parquet`, from which `genoprot validate-record` computes the scores
 again. Records enter by pull request: `genoprot push records RESULTS --repo {repository} --create-pr`.
 """
 

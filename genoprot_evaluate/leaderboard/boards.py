@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -40,7 +40,7 @@ class Board:
 
 
 def make_boards(submissions: Sequence[Submission]) -> list[Board]:
-    """Put submissions of the same dataset and head together.
+    """Put submissions of the same dataset, head and dropped examples together.
 
     A model that several submissions have with the same scores in the tasks they share, as baselines often
     are, is shown once. One of the same name with other scores carries its submission's label behind its
@@ -63,7 +63,8 @@ def make_boards(submissions: Sequence[Submission]) -> list[Board]:
     groups: dict[str, list[Submission]] = {}
     for submission in submissions:
         record = submission.record
-        key = json.dumps([dict(record.dataset), dict(record.head)], sort_keys=True)
+        dropped = {task: asdict(lost) for task, lost in record.dropped.items()}
+        key = json.dumps([dict(record.dataset), dict(record.head), dropped], sort_keys=True)
         groups.setdefault(key, []).append(submission)
     boards = [_board(group) for _, group in sorted(groups.items())]
     return sorted(boards, key=lambda board: -len(board.record.models))

@@ -91,7 +91,7 @@ def check_upload(paths: Sequence[str | Path], dataset: str | None = None) -> str
         except GenoProtError as error:
             faults = [str(error).replace(f"{folder}/", "")]
     if not faults:
-        return "The record holds: every number follows from its predictions."
+        return "The record holds: its scores follow from its predictions."
     return "\n".join(["The record does not hold:", "", *(f"    {fault}" for fault in faults[:50])])
 
 

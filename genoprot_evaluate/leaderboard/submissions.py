@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_evaluate.results import (
@@ -25,6 +26,9 @@ LARGEST_RECORD = 64 << 20
 
 LARGEST_PREDICTIONS = 1 << 30
 """Bytes of the largest `predictions.parquet` that is read."""
+
+MOST_PREDICTIONS = 20_000_000
+"""Rows of `predictions.parquet` that are read at most; a small file can unpack to any number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,13 +96,25 @@ def read_submission(path: str | Path, label: str | None = None) -> Submission:
     record = read_record(path)
     if not record.tasks or not record.models:
         raise SourceError(path, "the record holds no scores")
-    table = read_predictions(predictions) if predictions.is_file() else None
+    table = None
+    if predictions.is_file():
+        _refuse_many(predictions)
+        table = read_predictions(predictions)
     return Submission(label or _label(path), path, record, table)
 
 
 def _refuse_large(path: Path, most: int) -> None:
     if path.is_file() and path.stat().st_size > most:
         raise SourceError(path, f"{path.stat().st_size:,} bytes; expected {most:,} at most")
+
+
+def _refuse_many(path: Path) -> None:
+    try:
+        rows = pq.read_metadata(path).num_rows
+    except (pa.ArrowInvalid, OSError) as error:
+        raise SourceError(path, f"not a readable Parquet file ({error})") from None
+    if rows > MOST_PREDICTIONS:
+        raise SourceError(path, f"{rows:,} rows; expected {MOST_PREDICTIONS:,} at most")
 
 
 def _label(path: Path) -> str:

@@ -20,6 +20,7 @@ from genoprot_evaluate.comparison import compare_models
 from genoprot_evaluate.ensembles import ENSEMBLES, normalised_weights
 from genoprot_evaluate.evaluation.cells import Fit, score_fit
 from genoprot_evaluate.evaluation.examples import Split, TaskExamples, read_examples
+from genoprot_evaluate.evaluation.inputs import examples_without
 from genoprot_evaluate.evaluation.species import accessions_of_species
 from genoprot_evaluate.leaderboard.submissions import read_submission
 from genoprot_evaluate.results import PREDICTIONS_NAME, ResultRecord
@@ -29,24 +30,17 @@ __all__ = ["add_arguments", "run", "validate_record"]
 TOLERANCE = 1e-9
 """Difference of two numbers that are the same."""
 
-# What training decides, and scores of predictions that are not kept; the predictions cannot confirm it.
-_OF_TRAINING = {
-    "matched_accuracy",
-    "matched_examples",
-    "status",
-    "reason",
-    "validation_accuracy",
-    "epochs",
-    "note",
-    "train_examples",
-    "interval",
-}
-# What needs the identities of the dataset.
-_OF_DATASET = {"challenge_accuracy", "challenge_examples", "identity_bins"}
+_FROM_PREDICTIONS = ("accuracy", "auroc", "auprc", "mcc", "brier", "calibration_error", "eval_examples")
+_WITH_DATASET = ("challenge_accuracy", "challenge_examples", "identity_bins")
 
 
 def validate_record(path: str | Path, dataset: str | Path | PublishedDataset | None = None) -> list[str]:
-    """Compute every number of a record again from the predictions beside it.
+    """Compute the scores of a record again from the predictions beside it.
+
+    Computed again are accuracy, AUROC, AUPRC, MCC, Brier score and calibration error of each cell, the
+    intervals, the comparisons, and the votes of the five ensembles, these from the validation accuracies
+    that the record states. What training decides, identity-matched accuracies, what combinations learned and
+    the gains of encoders do not follow from the predictions that are kept, and are not checked.
 
     Parameters
     ----------
@@ -123,7 +117,7 @@ def _faults_of_task(
         if not _key(by_model[name]).equals(first):
             yield f"{task}, {name}: its examples or labels are not those of {named[0]}"
             return
-    skipped = _OF_TRAINING | (set() if published is not None else _OF_DATASET)
+    checked = _FROM_PREDICTIONS + (_WITH_DATASET if published is not None else ())
     fits = {name: _fit(by_model[name]) for name in named}
     impossible = [name for name in named if not _are_probabilities(fits[name])]
     yield from (f"{task}, {name}: a probability is not between 0 and 1" for name in impossible)
@@ -137,8 +131,7 @@ def _faults_of_task(
         given = asdict(record.scores[task][name])
         yield from (
             f"{task}, {name}: {place}"
-            for key in given
-            if key not in skipped
+            for key in checked
             for place in _differences(given[key], again[key], key)
         )
     yield from _faults_of_ensembles(record, task, fits)
@@ -174,7 +167,11 @@ def _examples(
     if task not in published.tasks:
         return f"{published.name} has no such task"
     species = {fold: record.dataset.get(f"{fold}_species", ()) for fold in FOLDS}
-    examples = read_examples(published, task, accessions_of_species(published, species))
+    only = accessions_of_species(published, species)
+    examples = read_examples(published, task, only)
+    if task in record.dropped:
+        gone = set().union(*record.dropped[task].lacking.values())
+        examples = examples_without(published, examples, only, gone)
     expected = [examples.accessions.take(pa.array(column)) for column in examples.eval.members.T]
     same = np.array_equal(row, examples.eval.row) and all(
         column.combine_chunks().equals(names) for column, names in zip(columns, expected)
@@ -190,19 +187,26 @@ def _examples(
 
 def _faults_of_ensembles(record: ResultRecord, task: str, fits: dict[str, Fit]) -> Iterator[str]:
     """Whether each vote follows from the members' probabilities and validation accuracies."""
+    votes = [name for name in ENSEMBLES if name in fits]
     ensemble = record.ensembles.get(task)
-    if ensemble is None or not ensemble.members or not set(ensemble.members) <= fits.keys():
+    if not votes:
+        return
+    if ensemble is None or not ensemble.members:
+        yield f"{task}: {', '.join(votes)} have scores, but the record names no members"
+        return
+    lacking = sorted(set(ensemble.members) - fits.keys())
+    if lacking:
+        yield f"{task}: ensemble members without predictions: {', '.join(lacking)}"
         return
     accuracies = np.array([record.scores[task][name].validation_accuracy or 0 for name in ensemble.members])
     weights = dict(zip(ensemble.members, normalised_weights(accuracies).tolist()))
     yield from (f"{task}: {place}" for place in _differences(dict(ensemble.weights), weights, "weights"))
     probabilities = np.stack([fits[name].probability for name in ensemble.members])
-    for name, combine in ENSEMBLES.items():
-        if name in fits:
-            vote = combine(probabilities, accuracies)
-            same = np.array_equal(vote.label, fits[name].predicted)
-            if not same or np.abs(vote.score - fits[name].probability).max() > TOLERANCE:
-                yield f"{task}, {name}: it is not what the members {', '.join(ensemble.members)} give"
+    for name in votes:
+        vote = ENSEMBLES[name](probabilities, accuracies)
+        same = np.array_equal(vote.label, fits[name].predicted)
+        if not same or np.abs(vote.score - fits[name].probability).max() > TOLERANCE:
+            yield f"{task}, {name}: it is not what the members {', '.join(ensemble.members)} give"
 
 
 def _faults_of_comparisons(record: ResultRecord, predictions: pa.Table) -> Iterator[str]:
@@ -256,6 +260,6 @@ def run(args: argparse.Namespace) -> int:
         for fault in faults:
             print(f"{path}: {fault}")
         if not faults:
-            print(f"{path}: holds; every number follows from the predictions beside it")
+            print(f"{path}: holds; its scores follow from the predictions beside it")
         wrong += bool(faults)
     return 1 if wrong else 0

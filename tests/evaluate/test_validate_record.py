@@ -15,7 +15,8 @@ from genoprot_datasets.errors import SourceError
 from genoprot_datasets.seeding import generator
 from genoprot_evaluate.cli import main
 from genoprot_evaluate.evaluation import evaluate
-from genoprot_evaluate.leaderboard import validate_record
+from genoprot_evaluate.heads import HeadConfig
+from genoprot_evaluate.leaderboard import submissions, validate_record
 from genoprot_evaluate.results import PREDICTIONS, read_predictions, read_record, write_record
 
 
@@ -176,3 +177,42 @@ def test_what_is_no_record_is_an_error(results, tmp_path, capsys):
     (tmp_path / "broken" / "results.json").write_text('{"schema_version": 99}')
     assert main(["validate-record", str(tmp_path / "broken")]) == 2
     assert "schema_version is 99" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "first"),
+    [
+        ({"head": HeadConfig(seeds=2)}, 0),
+        ({"head": HeadConfig(symmetric=True)}, 0),
+        ({"missing": "drop", "missing_share": 0.2}, 3),
+    ],
+    ids=["seeds", "symmetric", "dropped examples"],
+)
+def test_honest_records_of_every_option_hold(tiny_dataset, tmp_path, options, first):
+    names = [f"Q{number:05d}" for number in range(first, 40)]
+    vectors = generator(0, "options").standard_normal((len(names), 5)).astype(np.float32)
+    record = evaluate(
+        {"one": (names, vectors)}, tiny_dataset, tasks=["pfam"], baselines=[], out=tmp_path / "r", **options
+    )
+    assert bool(first) == (sum(lost.eval for lost in record.dropped.values()) > 0)
+    assert validate_record(tmp_path / "r") == []
+    assert validate_record(tmp_path / "r", tiny_dataset) == []
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [((), "the record names no members"), (("one", "three"), "ensemble members without predictions: three")],
+)
+def test_votes_without_their_members_are_named(results, tmp_path, members, message):
+    def change(record):
+        changed = {task: replace(ensemble, members=members) for task, ensemble in record.ensembles.items()}
+        return replace(record, ensembles=changed)
+
+    faults = validate_record(rewritten(results, tmp_path / "forged", change))
+    assert [fault for fault in faults if message in fault]
+
+
+def test_predictions_that_unpack_to_too_many_rows_are_refused(results, monkeypatch):
+    monkeypatch.setattr(submissions, "MOST_PREDICTIONS", 10)
+    with pytest.raises(SourceError, match=r"predictions\.parquet: .* rows; expected 10 at most"):
+        validate_record(results)
