@@ -24,3 +24,8 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"needs the shared data folder, which is not at {folder}")
     return folder
+
+
+def pytest_make_parametrize_id(config, val, argname):
+    """Bytes are named by their length: gzip writes the time, and processes must collect the same names."""
+    return f"{argname}-{len(val)}-bytes" if isinstance(val, bytes) else None
