@@ -133,9 +133,8 @@ def sample_pairs(
     """Draw as many positive as negative pairs among the annotated records of a fold.
 
     Each class of each sample is uniform without replacement, and samples are independent of each other.
-    Where a class has fewer pairs than `per_class`, both classes get that many. The relation is gone
-    through twice, block by block: pairs are drawn by their rank within their class, and neither the
-    negatives nor all the positives are ever listed.
+    Where a class has fewer pairs than `per_class`, both classes get that many. Pairs are drawn by their
+    rank within their class, and neither the negatives nor all the positives are ever listed.
 
     Parameters
     ----------
@@ -185,8 +184,8 @@ def sample_pairs(
         label, ranks = np.concatenate([label, more]), np.concatenate([ranks, more_ranks])
 
     codes = np.empty(len(ranks), np.int64)
-    codes[label == 1], codes[label == 0] = _pairs_of_ranks(
-        relation, members, ranks[label == 1], ranks[label == 0]
+    codes[label == 1], codes[label == 0] = relation.pairs_of_ranks(
+        members, ranks[label == 1], ranks[label == 0]
     )
     swapped = np.concatenate([rng.random(drawn), other.random(len(codes) - drawn)]) < 0.5
     low, high = members[codes // m], members[codes % m]
@@ -251,51 +250,3 @@ def _draw_candidate_ranks(
     ]
     labels = np.repeat(np.array([1, 0], np.int8), [len(own) for own in ranks])
     return labels, np.concatenate(ranks)
-
-
-def _pairs_of_ranks(
-    relation: PairRelation, members: np.ndarray, positive: np.ndarray, negative: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Codes of the positive and negative pairs that have these ranks within their class."""
-    m = len(members)
-    positive_order, negative_order = np.argsort(positive), np.argsort(negative)
-    wanted, gaps = positive[positive_order], negative[negative_order]
-    found, places = [], []
-    seen = 0
-    settled = 0
-    for codes in relation.positive_blocks(members):
-        first, last = np.searchsorted(wanted, [seen, seen + len(codes)])
-        found.append(codes[wanted[first:last] - seen])
-        if len(codes):
-            # The k-th positive, at place t among all pairs, has t - k negatives before it.
-            before = _places(codes, m) - np.arange(seen, seen + len(codes))
-            stop = int(np.searchsorted(gaps, before[-1]))
-            between = gaps[settled:stop]
-            places.append(between + seen + np.searchsorted(before, between, side="right"))
-            settled = stop
-        seen += len(codes)
-    places.append(gaps[settled:] + seen)
-
-    positive_codes, negative_codes = np.empty_like(positive), np.empty_like(negative)
-    positive_codes[positive_order] = np.concatenate(found)
-    negative_codes[negative_order] = _codes(np.concatenate(places), m)
-    return positive_codes, negative_codes
-
-
-def _row_starts(m: int) -> np.ndarray:
-    """Place of the pair (i, i + 1) among all pairs in order, for every i."""
-    i = np.arange(m, dtype=np.int64)
-    return i * (m - 1) - i * (i - 1) // 2
-
-
-def _places(codes: np.ndarray, m: int) -> np.ndarray:
-    """Places of pairs among all pairs in the order of their codes."""
-    i = codes // m
-    return _row_starts(m)[i] + codes % m - i - 1
-
-
-def _codes(places: np.ndarray, m: int) -> np.ndarray:
-    """Codes of the pairs at these places; inverse of `_places`."""
-    starts = _row_starts(m)[: m - 1]
-    i = np.searchsorted(starts, places, side="right") - 1
-    return i * m + i + 1 + places - starts[i]

@@ -72,3 +72,62 @@ class PairRelation(ABC):
         """
         blocks = [np.empty(0, np.int64), *self.positive_blocks(members)]
         return np.concatenate(blocks)
+
+    def pairs_of_ranks(
+        self, members: np.ndarray, positive: np.ndarray, negative: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Codes of the positive and of the negative pairs at some ranks within their class.
+
+        Parameters
+        ----------
+        members : ndarray, shape=(m,), dtype=int64
+            Positions of the records, ascending and unique.
+        positive, negative : ndarray, shape=(k,), dtype=int64
+            Places among the ascending codes of the class, from 0, in any order.
+
+        Returns
+        -------
+        positive_codes, negative_codes : ndarray, shape=(k,), dtype=int64
+        """
+        m = len(members)
+        positive_order, negative_order = np.argsort(positive), np.argsort(negative)
+        wanted, gaps = positive[positive_order], negative[negative_order]
+        found, places = [np.empty(0, np.int64)], []
+        seen = 0
+        settled = 0
+        for codes in self.positive_blocks(members):
+            first, last = np.searchsorted(wanted, [seen, seen + len(codes)])
+            found.append(codes[wanted[first:last] - seen])
+            if len(codes):
+                # The k-th positive, at place t among all pairs, has t - k negatives before it.
+                before = _places(codes, m) - np.arange(seen, seen + len(codes))
+                stop = int(np.searchsorted(gaps, before[-1]))
+                between = gaps[settled:stop]
+                places.append(between + seen + np.searchsorted(before, between, side="right"))
+                settled = stop
+            seen += len(codes)
+        places.append(gaps[settled:] + seen)
+
+        positive_codes, negative_codes = np.empty_like(positive), np.empty_like(negative)
+        positive_codes[positive_order] = np.concatenate(found)
+        negative_codes[negative_order] = _codes(np.concatenate(places), m)
+        return positive_codes, negative_codes
+
+
+def _row_starts(m: int) -> np.ndarray:
+    """Place of the pair (i, i + 1) among all pairs in order, for every i."""
+    i = np.arange(m, dtype=np.int64)
+    return i * (m - 1) - i * (i - 1) // 2
+
+
+def _places(codes: np.ndarray, m: int) -> np.ndarray:
+    """Places of pairs among all pairs in the order of their codes."""
+    i = codes // m
+    return _row_starts(m)[i] + codes % m - i - 1
+
+
+def _codes(places: np.ndarray, m: int) -> np.ndarray:
+    """Codes of the pairs at these places; inverse of `_places`."""
+    starts = _row_starts(m)[: m - 1]
+    i = np.searchsorted(starts, places, side="right") - 1
+    return i * m + i + 1 + places - starts[i]

@@ -32,8 +32,8 @@ class Interactions(PairRelation):
     def __init__(self, i: np.ndarray, j: np.ndarray, annotated: np.ndarray) -> None:
         self.annotated = np.asarray(annotated, bool)
         i, j = np.asarray(i, np.int64), np.asarray(j, np.int64)
-        pairs = np.stack([np.minimum(i, j), np.maximum(i, j)])
-        self._pairs = np.unique(pairs[:, pairs[0] < pairs[1]], axis=1)
+        codes = np.unique(np.minimum(i, j)[i != j] * len(self.annotated) + np.maximum(i, j)[i != j])
+        self._pairs = np.stack(np.divmod(codes, len(self.annotated)))
         self.degree = np.bincount(self._pairs.ravel(), minlength=len(self.annotated))
 
     def positive_blocks(self, members: np.ndarray) -> Iterator[np.ndarray]:

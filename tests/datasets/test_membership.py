@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genoprot_datasets.relations import SharedAttribute, membership
+from genoprot_datasets.relations import PairRelation, SharedAttribute, membership
 
 LABELS = st.lists(st.frozensets(st.sampled_from("abcdef"), max_size=3), min_size=1, max_size=12)
 
@@ -46,6 +47,26 @@ def test_blocks_join_to_the_same_codes(monkeypatch, block, fewest):
     codes = np.concatenate(blocks)
     assert (np.diff(codes) > 0).all()
     assert codes.tolist() == codes_by_definition(memberships, members)
+
+
+@given(LABELS, st.sampled_from([1, 5, 1 << 23]), st.data())
+def test_pairs_of_ranks_are_the_codes_at_these_places(memberships, block, data):
+    members = np.array(sorted(data.draw(st.sets(st.integers(0, len(memberships) - 1)))), np.int64)
+    m = len(members)
+    positive = codes_by_definition(memberships, members)
+    negative = sorted({i * m + j for i, j in itertools.combinations(range(m), 2)} - set(positive))
+    ranks = [
+        np.array(data.draw(st.permutations(range(len(codes)))), np.int64)[: data.draw(st.integers(0, 40))]
+        for codes in (positive, negative)
+    ]
+    relation = SharedAttribute(memberships)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(membership, "_BLOCK", block)
+        for way in (relation.pairs_of_ranks, partial(PairRelation.pairs_of_ranks, relation)):
+            found = way(members, *ranks)
+            for codes, places, expected in zip(found, ranks, (positive, negative)):
+                assert codes.dtype == np.int64
+                assert codes.tolist() == [expected[k] for k in places]
 
 
 def test_label_of_every_record():
