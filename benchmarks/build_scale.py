@@ -1,59 +1,92 @@
-"""Time and memory of the stages of `genoprot build` as the proteome grows."""
+"""Time and memory of the stages of `genoprot build` and of `genoprot audit` as the proteome grows."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import io
-import re
+import math
 import tempfile
-import time
 from functools import partial
 from pathlib import Path
 
-from racing import in_child, timed
+from racing import StageClock, in_child
 
+from genoprot_datasets.audit.command import add_arguments, run
 from genoprot_datasets.build import build
 from genoprot_datasets.synthetic import synthesize
 
-_STAGE = re.compile(r"^(\S+) +([\d.]+) s  ", re.MULTILINE)
+MEASURES = ("seconds", "processor seconds", "peak memory, GB")
 
 
-def build_stages(sources: Path, out: Path, identities: bool) -> dict[str, float]:
-    """Seconds of each stage, as the builder tells them, and of the whole."""
-    told = io.StringIO()
-    used = time.process_time()
-    with contextlib.redirect_stderr(told):
-        seconds, _ = timed(partial(build, identities=identities, show_progress=True), sources, out)
-    stages = {stage: float(value) for stage, value in _STAGE.findall(told.getvalue())}
-    return stages | {"whole": seconds, "processor": time.process_time() - used}
+def synthesized(sources: Path, genes: int, gene_length: str) -> dict[str, tuple[float, ...]]:
+    """Measures of writing the sources."""
+    clock = StageClock()
+    synthesize(sources, genes=genes, gene_length=gene_length)
+    clock.lap("synthesize")
+    return clock.laps
+
+
+def built(sources: Path, out: Path, identities: bool) -> dict[str, tuple[float, ...]]:
+    """Measures of each stage of the builder, which tells of it in a line when it is over."""
+    clock = StageClock()
+    with contextlib.redirect_stderr(clock):
+        build(sources, out, identities=identities, show_progress=True)
+    seconds, processor, peaks = zip(*clock.laps.values())
+    return clock.laps | {"build": (sum(seconds), sum(processor), max(peaks))}
+
+
+def audited(dataset: Path, out: Path) -> dict[str, tuple[float, ...]]:
+    """Measures of the command `genoprot audit` with a page."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    clock = StageClock()
+    with contextlib.redirect_stdout(io.StringIO()):
+        status = run(parser.parse_args([str(dataset), "--out", str(out)]))
+    clock.lap("audit")
+    assert status == 0, f"the audit of {dataset} is not green"
+    return clock.laps
+
+
+def growth(values: list[float], genes: list[int]) -> str:
+    """Power of the genes with which a measure grew between the last two sizes."""
+    if len(genes) < 2 or min(values[-2:]) < 0.05:
+        return "-"
+    return f"{math.log(values[-1] / values[-2]) / math.log(genes[-1] / genes[-2]):.2f}"
 
 
 def main() -> None:
-    """Build every size and print the table."""
+    """Build every size and print a table of each measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--genes", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--gene-length", choices=("compact", "human"), default="compact")
     parser.add_argument("--no-identity", action="store_true", help="as of `genoprot build`")
+    parser.add_argument("--audit", action="store_true", help="run `genoprot audit --out` of what was built")
     parser.add_argument("--scratch", type=Path, help="folder for sources and datasets, which are removed")
     args = parser.parse_args()
 
-    columns: list[dict[str, float]] = []
+    columns: list[dict[str, tuple[float, ...]]] = []
     for genes in args.genes:
         with tempfile.TemporaryDirectory(dir=args.scratch) as scratch:
-            sources = Path(scratch) / "sources"
-            make = partial(synthesize, genes=genes, gene_length=args.gene_length)
-            seconds, _ = timed(make, sources)
-            out = Path(scratch) / "llnl" / "geno-prot"
-            stages, peak = in_child(build_stages, sources, out, not args.no_identity)
-        columns.append({"synthesize": seconds} | stages | {"peak, GB": peak / 1e9})
+            sources, out = Path(scratch) / "sources", Path(scratch) / "llnl" / "geno-prot"
+            steps = [
+                partial(synthesized, sources, genes, args.gene_length),
+                partial(built, sources, out, not args.no_identity),
+                *([partial(audited, out, Path(scratch) / "audit")] if args.audit else []),
+            ]
+            columns.append({})
+            for step in steps:
+                columns[-1] |= in_child(step)[0]
+            pages = sorted((Path(scratch) / "audit").glob("*"))
+            sizes = ", ".join(f"{page.name} {page.stat().st_size:,} bytes" for page in pages)
+            print(f"{genes:,} genes{'; ' + sizes if sizes else ''}", flush=True)
 
-    print(f"{'seconds':<12}" + "".join(f"{genes:>12,}" for genes in args.genes) + f"{'growth':>12}")
-    for stage in columns[-1]:
-        values = [column.get(stage, 0.0) for column in columns]
-        growth = f"{values[-1] / values[0]:>11.1f}x" if values[0] > 0.05 else f"{'-':>12}"
-        print(f"{stage:<12}" + "".join(f"{value:>12.2f}" for value in values) + growth)
-    print(f"{'genes':<12}" + " " * 12 * len(args.genes) + f"{args.genes[-1] / args.genes[0]:>11.1f}x")
+    for place, measure in enumerate(MEASURES):
+        print(f"\n{measure:<20}" + "".join(f"{genes:>12,}" for genes in args.genes) + f"{'power':>8}")
+        for stage in columns[-1]:
+            values = [column[stage][place] if stage in column else 0.0 for column in columns]
+            cells = "".join(f"{value:>12.2f}" for value in values)
+            print(f"{stage:<20}{cells}{growth(values, args.genes):>8}")
 
 
 if __name__ == "__main__":
