@@ -22,8 +22,10 @@ from genoprot_datasets.publication import (
     write_attributes,
     write_examples,
     write_fates,
+    write_interactions,
     write_papers,
     write_sequences,
+    write_terms,
 )
 from genoprot_datasets.published import MANIFEST_NAME
 from genoprot_datasets.reading import read_record_sources
@@ -199,6 +201,10 @@ def build(
         )
         write_attributes(staging, accessions, in_eval, labels, chosen)
         write_examples(staging, built, accessions)
+        if "ppi" in built:
+            write_interactions(staging, accessions, in_eval, labels["ppi"].relation, chosen)
+        if "function" in built:
+            write_terms(staging, found.records, in_eval, labels["function"].terms, chosen)
         facts = {
             "name": "/".join(Path(out).absolute().parts[-2:]),
             "species": {"name": chosen.name, "taxon": chosen.taxon, "title": chosen.title},

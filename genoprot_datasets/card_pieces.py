@@ -12,8 +12,12 @@ from genoprot_datasets.schema import (
     ATTRIBUTES,
     ATTRIBUTES_CONFIG,
     FOLDS,
+    INTERACTIONS,
+    INTERACTIONS_CONFIG,
     SEQUENCES,
     SEQUENCES_CONFIG,
+    TERMS,
+    TERMS_CONFIG,
     task_schema,
 )
 from genoprot_datasets.tasks import TASKS, matched_config
@@ -67,7 +71,12 @@ def _configs(manifest: Mapping[str, Any]) -> dict[str, pa.Schema]:
         for name, schema in built.items()
         if "eval" in manifest["tasks"][name].get("matched", {})
     }
-    return {SEQUENCES_CONFIG: SEQUENCES, ATTRIBUTES_CONFIG: ATTRIBUTES} | built | matched
+    records = {SEQUENCES_CONFIG: SEQUENCES, ATTRIBUTES_CONFIG: ATTRIBUTES}
+    optional = {INTERACTIONS_CONFIG: INTERACTIONS, TERMS_CONFIG: TERMS}
+    present = {
+        name: schema for name, schema in optional.items() if split_path(name, "train") in manifest["files"]
+    }
+    return records | present | built | matched
 
 
 def _dataset_info(config: str, schema: pa.Schema, files: Mapping[str, Any]) -> dict[str, Any]:

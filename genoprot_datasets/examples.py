@@ -13,7 +13,7 @@ from genoprot_datasets.balance import compare_classes, compare_degrees
 from genoprot_datasets.identity import challenge_threshold, is_challenge, pair_identities
 from genoprot_datasets.labels import TaskLabels
 from genoprot_datasets.matching import MatchedDraw, TooFewMatches, draw_matched
-from genoprot_datasets.relations import Dependency, PairRelation
+from genoprot_datasets.relations import Dependency, FunctionSimilarity, PairRelation
 from genoprot_datasets.sampling import PairDraw, RecordDraw, sample_pairs, sample_records
 from genoprot_datasets.schema import FOLDS, task_schema
 from genoprot_datasets.seeding import generator
@@ -50,6 +50,8 @@ class TaskExamples:
         there are too few.
     unmatched : str
         Why there are no identity-matched samples, where there are none.
+    similarity_threshold : dict of str to float
+        Of `function`: the median similarity of each fold, above which a pair is positive.
     """
 
     task: TaskSpec
@@ -61,6 +63,7 @@ class TaskExamples:
     candidate_identity: dict[str, np.ndarray] = field(default_factory=dict)
     matched: dict[str, MatchedDraw] = field(default_factory=dict)
     unmatched: str = WITHOUT_IDENTITIES
+    similarity_threshold: dict[str, float] = field(default_factory=dict)
 
     @property
     def summary(self) -> str:
@@ -110,6 +113,8 @@ class TaskExamples:
                 "requested_per_class": counts.requested,
                 "per_class": counts.drawn,
             }
+            if fold in self.similarity_threshold:
+                facts[fold]["similarity_threshold"] = self.similarity_threshold[fold]
         facts["eval"]["samples"] = EVAL_SAMPLES
         if isinstance(self.labels.relation, PairRelation):
             for fold in FOLDS:
@@ -173,6 +178,7 @@ def draw_examples(name: str, labels: TaskLabels, folds: Mapping[str, np.ndarray]
     task = get_task(name)
     sizes = _sizes(task)
     draws: dict[str, PairDraw | RecordDraw] = {}
+    thresholds: dict[str, float] = {}
     for fold in FOLDS:
         per_class, samples = sizes[fold]
         rng = generator(seed, "examples", name, fold)
@@ -182,7 +188,10 @@ def draw_examples(name: str, labels: TaskLabels, folds: Mapping[str, np.ndarray]
             draws[fold] = sample_pairs(
                 labels.relation, folds[fold], per_class, samples, rng, candidates=_CANDIDATES
             )
-    return TaskExamples(task, labels, draws)
+        if isinstance(labels.relation, FunctionSimilarity):
+            own = folds[fold]
+            thresholds[fold] = labels.relation.threshold(own[labels.relation.annotated[own]])
+    return TaskExamples(task, labels, draws, similarity_threshold=thresholds)
 
 
 def _sizes(task: TaskSpec) -> dict[str, tuple[int, int | None]]:

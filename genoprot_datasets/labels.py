@@ -66,11 +66,16 @@ class TaskLabels:
     attributes : sequence, length n, or None
         What each record has that its labels follow from, as a column of `schema.ATTRIBUTES` takes it; None
         where that is not published.
+    terms : mapping of str to (str, ndarray or None), or None
+        Of `function`: for each term of a record the term that stands for it in the ontology, and the vector
+        of that, float32; None for one without, and for all where the vectors are read from a file, whose
+        licence is its maker's.
     """
 
     relation: PairRelation | Dependency
     facts: Mapping[str, Any]
     attributes: Sequence[Any] | None = None
+    terms: Mapping[str, tuple[str, np.ndarray | None]] | None = None
 
 
 def _shared(memberships: Sequence[Collection[str]], what: str) -> TaskLabels:
@@ -199,9 +204,9 @@ def _ppi(inputs: LabelInputs) -> TaskLabels:
 def _function(inputs: LabelInputs) -> TaskLabels:
     ontology = read_ontology(inputs.paths["ontology"])
     annotations = {record.accession: record.go_terms for record in inputs.records}
+    primary = {term: ontology.resolve(term) or term for term in sorted(set().union(*annotations.values()))}
     resolved = {
-        accession: sorted({ontology.resolve(term) or term for term in terms})
-        for accession, terms in annotations.items()
+        accession: sorted({primary[term] for term in terms}) for accession, terms in annotations.items()
     }
     terms, vectors, origin = _term_vectors(inputs, ontology, resolved)
     position = {term: index for index, term in enumerate(terms)}
@@ -220,7 +225,11 @@ def _function(inputs: LabelInputs) -> TaskLabels:
         "vectors": origin,
         "records_annotated": int(relation.annotated.sum()),
     }
-    return TaskLabels(relation, facts)
+    published = position if inputs.options.go_vectors is None else {}
+    described = {
+        term: (own, vectors[published[own]] if own in published else None) for term, own in primary.items()
+    }
+    return TaskLabels(relation, facts, terms=described)
 
 
 def _term_vectors(

@@ -17,12 +17,32 @@ from genoprot_datasets.labels import TaskLabels
 from genoprot_datasets.manifest import write_manifest
 from genoprot_datasets.published import FATES_NAME, split_path
 from genoprot_datasets.records import KEPT, Fate, Record
+from genoprot_datasets.relations import Interactions
 from genoprot_datasets.resources import loading_script
-from genoprot_datasets.schema import ATTRIBUTES, ATTRIBUTES_CONFIG, FATES, FOLDS, SEQUENCES, SEQUENCES_CONFIG
+from genoprot_datasets.schema import (
+    ATTRIBUTES,
+    ATTRIBUTES_CONFIG,
+    FATES,
+    FOLDS,
+    INTERACTIONS,
+    INTERACTIONS_CONFIG,
+    SEQUENCES,
+    SEQUENCES_CONFIG,
+    TERMS,
+    TERMS_CONFIG,
+)
 from genoprot_datasets.sources import Species
 from genoprot_datasets.tasks import matched_config
 
-__all__ = ["write_attributes", "write_examples", "write_fates", "write_papers", "write_sequences"]
+__all__ = [
+    "write_attributes",
+    "write_examples",
+    "write_fates",
+    "write_interactions",
+    "write_papers",
+    "write_sequences",
+    "write_terms",
+]
 
 _ROWS_PER_GROUP = 256
 _ATTRIBUTE_TASKS = {"interactions": "ppi", "gene_effect": "melanoma"}
@@ -107,6 +127,64 @@ def write_attributes(
     for fold in FOLDS:
         part = table.filter(pa.array(in_eval == (fold == "eval")))
         write_parquet(part, folder / split_path(ATTRIBUTES_CONFIG, fold))
+
+
+def write_interactions(
+    folder: Path,
+    accessions: Sequence[str],
+    in_eval: np.ndarray,
+    relation: Interactions,
+    species: Species,
+) -> None:
+    """Write the configuration `interactions`: the positive pairs of `ppi` within each fold.
+
+    Parameters
+    ----------
+    folder : Path
+    accessions : sequence of str, length n
+        Ascending.
+    in_eval : ndarray, shape=(n,), dtype=bool
+    relation : Interactions
+    species : Species
+    """
+    names = pa.array(accessions)
+    for fold in FOLDS:
+        inside = (in_eval[relation.pairs] == (fold == "eval")).all(axis=0)
+        a, b = (names.take(pa.array(own)) for own in relation.pairs[:, inside])
+        taxa = pa.repeat(pa.scalar(species.taxon, pa.int64()), len(a))
+        write_parquet(
+            pa.table([a, b, taxa], schema=INTERACTIONS), folder / split_path(INTERACTIONS_CONFIG, fold)
+        )
+
+
+def write_terms(
+    folder: Path,
+    kept: Sequence[Record],
+    in_eval: np.ndarray,
+    terms: Mapping[str, tuple[str, np.ndarray | None]],
+    species: Species,
+) -> None:
+    """Write the configuration `terms`: in each split the terms that its records have.
+
+    Parameters
+    ----------
+    folder : Path
+    kept : sequence of Record, length n
+    in_eval : ndarray, shape=(n,), dtype=bool
+    terms : mapping
+        As `TaskLabels.terms` has them.
+    species : Species
+    """
+    for fold in FOLDS:
+        own = [set(record.go_terms) for record, held in zip(kept, in_eval) if held == (fold == "eval")]
+        used = sorted(set().union(*own))
+        columns = {
+            "term": used,
+            "primary": [terms[term][0] for term in used],
+            "vector": [terms[term][1] for term in used],
+            "species": [species.taxon] * len(used),
+        }
+        write_parquet(pa.table(columns, schema=TERMS), folder / split_path(TERMS_CONFIG, fold))
 
 
 def write_examples(folder: Path, built: Mapping[str, TaskExamples], accessions: Sequence[str]) -> None:

@@ -17,8 +17,12 @@ from genoprot_datasets.schema import (
     ATTRIBUTES,
     ATTRIBUTES_CONFIG,
     FOLDS,
+    INTERACTIONS,
+    INTERACTIONS_CONFIG,
     SEQUENCES,
     SEQUENCES_CONFIG,
+    TERMS,
+    TERMS_CONFIG,
     task_schema,
 )
 from genoprot_datasets.snapshots import fetch_snapshot, parse_hub_id
@@ -179,6 +183,20 @@ class PublishedDataset:
         parts = [self._read(ATTRIBUTES_CONFIG, fold, ATTRIBUTES, None) for fold in FOLDS]
         return pa.concat_tables(parts).sort_by("accession")
 
+    def interactions(self, split: str) -> pa.Table:
+        """Every positive pair of `ppi` of a fold, with the columns of `schema.INTERACTIONS`.
+
+        Empty in a folder without `ppi`, and in one that was built before the table was published.
+        """
+        return self._optional(INTERACTIONS_CONFIG, split, INTERACTIONS)
+
+    def terms(self, split: str) -> pa.Table:
+        """Gene Ontology terms of the records of a fold, with the columns of `schema.TERMS`.
+
+        Empty in a folder without `function`, and in one that was built before the table was published.
+        """
+        return self._optional(TERMS_CONFIG, split, TERMS)
+
     def task(self, name: str, split: str, *, matched: bool = False) -> pa.Table:
         """One split of a task, with the columns of `schema.task_schema`.
 
@@ -203,6 +221,11 @@ class PublishedDataset:
         schema = task_schema(
             TASKS[name], split, identities=self.has_identities, species=self.has_several_species
         )
+        return self._read(config, split, schema, None)
+
+    def _optional(self, config: str, split: str, schema: pa.Schema) -> pa.Table:
+        if split_path(config, split) not in self.manifest["files"]:
+            return schema.empty_table()
         return self._read(config, split, schema, None)
 
     def _read(self, config: str, split: str, schema: pa.Schema, columns: list[str] | None) -> pa.Table:

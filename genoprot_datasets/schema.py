@@ -11,8 +11,12 @@ __all__ = [
     "ATTRIBUTES_CONFIG",
     "FATES",
     "FOLDS",
+    "INTERACTIONS",
+    "INTERACTIONS_CONFIG",
     "SEQUENCES",
     "SEQUENCES_CONFIG",
+    "TERMS",
+    "TERMS_CONFIG",
     "task_schema",
 ]
 
@@ -43,6 +47,40 @@ The lists are named like the tasks whose pairs share one of their entries; an em
 is not annotated, null that the task's labels were not read. `interactions` counts the other records with
 which an interaction is reported, null where none was looked for; `gene_effect` is the mean effect over the
 melanoma lines. The Gene Ontology terms are in `SEQUENCES`.
+"""
+
+INTERACTIONS_CONFIG = "interactions"
+"""Name of the configuration that holds every positive pair of `ppi`."""
+
+INTERACTIONS = pa.schema(
+    [
+        pa.field("accession_a", pa.string(), nullable=False),
+        pa.field("accession_b", pa.string(), nullable=False),
+        pa.field("species", pa.int64(), nullable=False),
+    ]
+)
+"""Every pair of records of a fold with a reported interaction, one row each.
+
+`accession_a` comes before `accession_b`, and rows are sorted by both. A pair that is no row here, of records
+that have `interactions` in `ATTRIBUTES`, is a negative pair of `ppi`.
+"""
+
+TERMS_CONFIG = "terms"
+"""Name of the configuration that holds the Gene Ontology terms which `function` compares."""
+
+TERMS = pa.schema(
+    [
+        pa.field("term", pa.string(), nullable=False),
+        pa.field("primary", pa.string(), nullable=False),
+        pa.field("vector", pa.list_(pa.float32())),
+        pa.field("species", pa.int64(), nullable=False),
+    ]
+)
+"""Gene Ontology terms of the records of a fold, sorted.
+
+`term` is written as in `go_terms` of `SEQUENCES`, `primary` is the term of the ontology that it stands for,
+and `vector` that term's vector; null where it has none, and where the vectors come from a file that is not
+published.
 """
 
 SEQUENCES = pa.schema(

@@ -23,6 +23,12 @@ from genoprot_datasets.audit.figures import sequence_features
 from genoprot_datasets.audit.folds import compare_folds
 from genoprot_datasets.audit.leakage import identical_across, near_identical, repeated_within
 from genoprot_datasets.audit.projection import project
+from genoprot_datasets.audit.recomputed import (
+    check_interactions,
+    check_similarities,
+    not_recomputed,
+    read_given_vectors,
+)
 from genoprot_datasets.audit.shortcuts import (
     degree_balance,
     held_out_degree_accuracy,
@@ -40,7 +46,7 @@ from genoprot_datasets.tasks import TASKS
 
 __all__ = ["SCHEMA_VERSION", "audit"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version of the report's layout."""
 
 _COMPARED = ("subcellular", "anatomical", "pathway")
@@ -51,7 +57,11 @@ _COLUMNS = (
 
 
 def audit(
-    dataset: str | Path, *, projection: str = "none", vectors: str | Path | None = None
+    dataset: str | Path,
+    *,
+    projection: str = "none",
+    vectors: str | Path | None = None,
+    go_vectors: str | Path | None = None,
 ) -> dict[str, Any]:
     """Check a published folder and measure its leaks and shortcuts.
 
@@ -63,12 +73,15 @@ def audit(
         One of `projection.PROJECTIONS`.
     vectors : str or Path, optional
         HDF5 file of per-protein vectors to project; the composition of the proteins when left out.
+    go_vectors : str or Path, optional
+        The file of vectors of terms that the folder was built with, if it was built with one.
 
     Returns
     -------
     dict
-        ``green``; ``checks``, the hard rules with what was counted; ``leakage``, sequences and families that
-        both folds have; ``tasks``, per task the sizes, and how far rules come that know no sequence;
+        ``green``; ``checks``, the hard rules with what was counted; ``not_recomputed``, tasks whose labels
+        could not be computed again, with the reason; ``leakage``, sequences and families that both folds
+        have; ``tasks``, per task the sizes, and how far rules come that know no sequence;
         ``folds`` and ``attributes``, how alike the folds are; ``sequences`` and ``projection``, the numbers
         of the paper's Figures 4 and 5. What would be wrong of a folder with a broken rule is left out.
 
@@ -78,6 +91,7 @@ def audit(
         If there is no such dataset or one of its files cannot be read.
     """
     published = PublishedDataset.open(dataset)
+    given = read_given_vectors(published, go_vectors)
     records, attributes = published.sequences(_COLUMNS), published.attributes()
     accessions = records["accession"].combine_chunks()
     proteins = records["protein"].to_pylist()
@@ -93,6 +107,7 @@ def audit(
     }
     checks = [*_check_files(published, accessions)]
     checks += _check_tasks(published, examples, matched, records, attributes, fold)
+    checks += _recompute(published, examples, matched, records, attributes, fold, given)
     every = [split for splits in (*examples.values(), *matched.values()) for split in splits.values()]
     checks.append(check_identities([split for split in every if split.identity is not None], proteins))
     evaluation = {task: splits["eval"] for task, splits in examples.items()}
@@ -107,6 +122,7 @@ def audit(
         "dataset": {"name": published.manifest["name"], "fingerprint": published.fingerprint},
         "green": sound,
         "checks": [{"name": c.name, "passed": c.passed, "detail": c.detail} for c in checks],
+        "not_recomputed": list(not_recomputed(published, given)),
         "leakage": leakage,
         "tasks": {},
         "folds": compare_folds(records, fold),
@@ -168,6 +184,29 @@ def _check_tasks(
                     yield check_matching(examined)
         if task in matched:
             yield _check_variants(own, matched[task], records.num_rows)
+
+
+def _recompute(
+    published: PublishedDataset,
+    examples: Mapping[str, Mapping[str, Examples]],
+    matched: Mapping[str, Mapping[str, Examples]],
+    records: pa.Table,
+    attributes: pa.Table,
+    fold: np.ndarray,
+    given: Mapping[int, Mapping[str, np.ndarray]],
+) -> Iterator[Check]:
+    species = records["species"].to_numpy()
+
+    def examined(task: str) -> list[Examples]:
+        splits = [*examples.get(task, {}).values(), *matched.get(task, {}).values()]
+        return [split for split in splits if (split.members >= 0).all()]
+
+    if len(attributes) == len(records):
+        accessions = records["accession"].combine_chunks()
+        partners = attributes["interactions"].to_numpy().astype(np.float64)
+        yield from check_interactions(published, examined("ppi"), accessions, fold, species, partners)
+    terms = records["go_terms"].to_pylist()
+    yield from check_similarities(published, examined("function"), fold, species, terms, given)
 
 
 def _check_variants(plain: Mapping[str, Examples], matched: Mapping[str, Examples], records: int) -> Check:

@@ -38,7 +38,7 @@ def check_annotation(
     ------
     Check
         That every member carries the attribute; and that the labels follow, where the attributes determine
-        them: those of `ppi` and `function` need the interactions and the vectors of the terms.
+        them: `recomputed` compares those of `ppi` and `function`.
     """
     where = f"{examples.config}/{examples.split}"
     positive = examples.label == 1
@@ -50,14 +50,12 @@ def check_annotation(
         annotated = ~np.isnan(effects)
         follows = (effects[examples.members[:, 0]] < effect_threshold) == positive
     elif task == "ppi":
-        partners = attributes["interactions"].to_numpy().astype(np.float64)
-        annotated = ~np.isnan(partners)
-        follows = ~positive | (np.nan_to_num(partners)[examples.members] > 0).all(axis=1)
+        annotated, follows = attributes["interactions"].is_valid().to_numpy(), None
     else:
-        annotated, follows = go_terms > 0, np.ones(len(positive), bool)
+        annotated, follows = go_terms > 0, None
     bare = int((~annotated[examples.members]).any(axis=1).sum())
     yield Check(f"{where}: all members carry the attribute", not bare, f"{bare:,} examples without")
-    if task != "function":
+    if follows is not None:
         wrong = int((~follows).sum())
         yield Check(f"{where}: labels follow from the attributes", not wrong, f"{wrong:,} do not")
 

@@ -36,6 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="per-protein.h5 to project; default: the composition of the proteins, which needs no file",
     )
+    parser.add_argument(
+        "--go-vectors",
+        metavar="FILE",
+        help="vectors of GO terms, of a dataset that was built with this file",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out and Path(args.out).is_file():
         raise GenoProtError(f"{args.out}: is a file; --out names a folder")
     projection = args.projection if args.out else "none"
-    report = audit(args.dataset, projection=projection, vectors=args.vectors)
+    report = audit(args.dataset, projection=projection, vectors=args.vectors, go_vectors=args.go_vectors)
     print(render(report))
     if args.out:
         out = Path(args.out)

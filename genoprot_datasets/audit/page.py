@@ -123,6 +123,8 @@ def _findings(report: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterato
             if "matched_identity_auroc" in row:
                 words += f", those of <code>{name}_matched</code> with {row['matched_identity_auroc']:.2f}"
             yield words + "."
+    for words in report["not_recomputed"]:
+        yield f"Labels that could not be computed again: {escape(words)}."
     for name, reason in manifest["left_out"].items():
         yield f"<code>{escape(name)}</code> is left out: {escape(reason)}."
     for name, own in manifest["tasks"].items():

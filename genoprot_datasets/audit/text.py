@@ -27,6 +27,7 @@ def render(report: Mapping[str, Any]) -> str:
     of = report["dataset"]
     lines = [f"{of['name']} {of['fingerprint'][:12]}: {kept} rules kept, {len(broken)} broken"]
     lines += [f"  broken: {check['name']}: {check['detail']}" for check in broken]
+    lines += [f"labels not computed again: {words}" for words in report["not_recomputed"]]
     lines += _render_leakage(report["leakage"])
     lines += ["", *_render_tasks(report["tasks"]), "", *_render_folds(report["folds"])]
     return "\n".join(lines)

@@ -22,6 +22,11 @@ class Interactions(PairRelation):
     annotated : array_like, shape=(n,), dtype=bool
         Records for which interactions were looked for, so that an unlisted pair of them is negative.
 
+    Attributes
+    ----------
+    pairs : ndarray, shape=(2, p), dtype=int64
+        Every positive pair once, ascending, the lower position first.
+
     Examples
     --------
     >>> relation = Interactions([2, 0, 2], [0, 2, 1], [True, True, True])
@@ -33,12 +38,12 @@ class Interactions(PairRelation):
         self.annotated = np.asarray(annotated, bool)
         i, j = np.asarray(i, np.int64), np.asarray(j, np.int64)
         codes = np.unique(np.minimum(i, j)[i != j] * len(self.annotated) + np.maximum(i, j)[i != j])
-        self._pairs = np.stack(np.divmod(codes, len(self.annotated)))
-        self.degree = np.bincount(self._pairs.ravel(), minlength=len(self.annotated))
+        self.pairs = np.stack(np.divmod(codes, len(self.annotated)))
+        self.degree = np.bincount(self.pairs.ravel(), minlength=len(self.annotated))
 
     def positive_blocks(self, members: np.ndarray) -> Iterator[np.ndarray]:
         local = np.full(len(self.annotated), -1, np.int64)
         local[members] = np.arange(len(members))
-        i, j = local[self._pairs]
+        i, j = local[self.pairs]
         inside = (i >= 0) & (j >= 0)
         yield i[inside] * len(members) + j[inside]

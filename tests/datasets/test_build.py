@@ -194,7 +194,7 @@ def test_hub_loads_every_configuration_offline(synthetic_dataset, monkeypatch):
 
     monkeypatch.chdir(synthetic_dataset.parents[1])
     manifest = json.loads((synthetic_dataset / "MANIFEST.json").read_text())
-    for config in ["sequences", "attributes", *manifest["tasks"]]:
+    for config in ["sequences", "attributes", "interactions", "terms", *manifest["tasks"]]:
         loaded = load_dataset("llnl/geno-prot", config)
         assert set(loaded) == {"train", "eval"}
         for split, table in loaded.items():

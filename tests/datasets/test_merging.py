@@ -109,7 +109,7 @@ def test_load_dataset_reads_it(merged, monkeypatch, tmp_path):
     from datasets import load_dataset
 
     monkeypatch.chdir(merged.folder.parent.parent)
-    for config in ("pfam", "melanoma", "ppi", "sequences", "attributes"):
+    for config in ("pfam", "melanoma", "ppi", "sequences", "attributes", "interactions"):
         loaded = load_dataset("llnl/geno-prot", config, cache_dir=str(tmp_path))
         assert (
             loaded["eval"].num_rows
