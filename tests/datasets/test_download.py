@@ -246,8 +246,10 @@ def test_damaged_lock_is_refused(server, out):
 def test_interrupted_download_continues(server, out, kill):
     resource = Resource(BODY, stall_after=[200_000])
     spec = source(server.add("a.txt", resource))
+    # A shell starts what it sends to the background with SIGINT ignored.
     code = (
-        "import sys; from genoprot_datasets.download import download; "
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from genoprot_datasets.download import download; "
         "from genoprot_datasets.sources import SourceSpec; "
         f"download([SourceSpec('a', 'a', ('a.txt',), '', '', {spec.url!r}, '', ())], {str(out)!r})"
     )

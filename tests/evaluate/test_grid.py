@@ -37,6 +37,17 @@ def two() -> dict[str, dict[str, np.ndarray]]:
     return {"alpha": vectors(6, 1), "beta": vectors(5, 2)}
 
 
+@pytest.fixture
+def one_worker():
+    """Cells are fitted one after another, so that those before an interrupted one are finished."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def whole(tiny_dataset, two, tmp_path_factory) -> Path:
     """Results of a run that nothing interrupted."""
@@ -60,6 +71,7 @@ def counted_training(monkeypatch, fail_at: int | None = None) -> list[int]:
     return calls
 
 
+@pytest.mark.usefixtures("one_worker")
 def test_interrupted_run_goes_on_at_the_finished_cells(tiny_dataset, two, whole, tmp_path, monkeypatch):
     out = tmp_path / "results"
     given = {"baselines": FLOORS, "seed": 3, "head": FAST, "out": out}
@@ -79,6 +91,7 @@ def test_interrupted_run_goes_on_at_the_finished_cells(tiny_dataset, two, whole,
     assert not working_folder(out).exists()
 
 
+@pytest.mark.usefixtures("one_worker")
 def test_cells_of_other_input_are_not_taken(tiny_dataset, two, tmp_path, monkeypatch):
     out = tmp_path / "results"
     given = {"baselines": [], "head": FAST, "out": out}
