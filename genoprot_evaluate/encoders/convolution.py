@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from scipy.fft import next_fast_len
@@ -88,23 +88,28 @@ def gated_convolution(
     inputs: torch.Tensor,
     projection: tuple[torch.Tensor, torch.Tensor | None],
     taps: tuple[torch.Tensor, torch.Tensor | None],
-    mix: Mix,
+    mixes: Sequence[Mix],
+    mask: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Hyena operator of order 2: ``outer * mix(inner * value)``, before the output projection.
+    """Hyena operator, before the output projection: of order 2 it is ``outer * mix(inner * value)``.
 
-    The three streams are projections of the inputs behind a short causal correlation. Blocks of channels are
-    computed one after the other, so that neither the streams nor the filters ever exist as a whole.
+    The streams are projections of the inputs behind a short causal correlation: outer, inner and value. An
+    operator of order k has k - 1 inner ones, of which the value meets the last one first. Blocks of channels
+    are computed one after the other, so that neither the streams nor the filters ever exist as a whole.
 
     Parameters
     ----------
     inputs : torch.Tensor, shape=(n, length, d)
     projection : tuple
-        Weight, shape=(3, d, d), and bias, shape=(3, d), or None: of outer, inner and value.
+        Weight, shape=(k + 1, d, d), and bias, shape=(k + 1, d), or None: of the streams.
     taps : tuple
-        Weight, shape=(3, d, k), and bias, shape=(3, d), or None: of the short correlation.
-    mix : callable
-        Long filter of a block: called with a tensor, shape=(n, c, length), and the slice of its channels;
-        gives the same shape.
+        Weight, shape=(k + 1, d, taps), and bias, shape=(k + 1, d), or None: of the short correlation.
+    mixes : sequence of callable
+        Long filters, one for each inner stream: called with a tensor, shape=(n, c, length), and the slice of
+        its channels; give the same shape.
+    mask : torch.Tensor, shape=(n, length), dtype=bool, optional
+        True where a token is. Padding has no effect on the tokens before it, but its rounding in the Fourier
+        domain has: without a mask, long padding costs a short sequence a digit.
 
     Returns
     -------
@@ -125,6 +130,11 @@ def gated_convolution(
         shift = None if short_bias is None else short_bias[:, channels].flatten()
         # Streams and filtered signals are rounded where the released models in bfloat16 round them.
         streams = correlate(streams, short[:, channels].flatten(0, 1), shift).to(inputs.dtype)
-        outer, inner, value = streams.chunk(3, dim=1)
-        result[:, channels] = mix(value.mul_(inner), channels).to(inputs.dtype).mul_(outer)
+        outer, *gates, value = streams.chunk(len(weight), dim=1)
+        for gate, mix in zip(reversed(gates), mixes):
+            signal = value.mul_(gate)
+            if mask is not None:
+                signal.mul_(mask[:, None])
+            value = mix(signal, channels).to(inputs.dtype)
+        result[:, channels] = value.mul_(outer)
     return result.mT

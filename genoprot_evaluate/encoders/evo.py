@@ -171,7 +171,7 @@ class Evo(Placed):
 
     def _vectors(self, texts: Sequence[str]) -> np.ndarray:
         return causal_vectors(
-            lambda ids, mask: self.model(ids, self.layer),
+            lambda ids, mask: self.model(ids, self.layer, None if mask.all() else mask),
             [np.frombuffer(text.encode("utf-8"), dtype=np.uint8) for text in texts],
             pooling=self._pooling,
             pad=PADDING,

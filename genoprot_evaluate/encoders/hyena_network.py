@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -46,8 +48,8 @@ class _Filter(nn.Module):
         self.pos_emb = _Positions(longest, features)
         self.modulation = _Window(width)
 
-    def mix(self, length: int) -> Mix:
-        """Convolution with the filter at a length of the sequence."""
+    def mixes(self, length: int, width: int) -> list[Mix]:
+        """Convolutions with the filters of a length, each of so many channels."""
         *linears, last = self.implicit_filter.values()
         hidden = self.pos_emb.z[0, :length]
         for linear in linears:
@@ -55,30 +57,36 @@ class _Filter(nn.Module):
         time = -self.pos_emb.t[0, :length, 0]
         rates = self.modulation.deltas[0, 0].abs()[:, None]
 
-        def convolve(signal: torch.Tensor, channels: slice) -> torch.Tensor:
+        def convolve(signal: torch.Tensor, channels: slice, first: int) -> torch.Tensor:
+            channels = slice(first + channels.start, first + channels.stop)
             kernel = last.weight[channels] @ hidden.T
             if self.floor is not None:
                 kernel.mul_((rates[channels] * time).exp_().add_(self.floor))
             return fft_convolve(signal, kernel).addcmul_(signal, self.bias[channels, None])
 
-        return convolve
+        return [partial(convolve, first=first) for first in range(0, len(self.bias), width)]
 
 
 class _Mixer(nn.Module):
-    def __init__(self, width: int, taps: int, long_filter: _Filter) -> None:
+    def __init__(self, width: int, order: int, taps: int, long_filter: _Filter) -> None:
         super().__init__()
-        self.in_proj = nn.Linear(width, 3 * width)
-        self.short_filter = nn.Conv1d(3 * width, 3 * width, taps, groups=3 * width)
+        streams = (order + 1) * width
+        self.in_proj = nn.Linear(width, streams)
+        self.short_filter = nn.Conv1d(streams, streams, taps, groups=streams)
         self.filter_fn = long_filter
         self.out_proj = nn.Linear(width, width)
 
-    def forward(self, states: torch.Tensor) -> torch.Tensor:
+    def forward(self, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         width = states.shape[-1]
         gated = gated_convolution(
             states,
-            (self.in_proj.weight.view(3, width, width), self.in_proj.bias.view(3, width)),
-            (self.short_filter.weight.view(3, width, -1), self.short_filter.bias.view(3, width)),
-            self.filter_fn.mix(states.shape[1]),
+            (self.in_proj.weight.view(-1, width, width), self.in_proj.bias.view(-1, width)),
+            (
+                self.short_filter.weight.view(-1, width, self.short_filter.weight.shape[-1]),
+                self.short_filter.bias.view(-1, width),
+            ),
+            self.filter_fn.mixes(states.shape[1], width),
+            mask,
         )
         return self.out_proj(gated)
 
@@ -94,15 +102,17 @@ class _Perceptron(nn.Module):
 
 
 class _Layer(nn.Module):
-    def __init__(self, width: int, inner: int, taps: int, long_filter: _Filter, epsilon: float) -> None:
+    def __init__(
+        self, width: int, order: int, inner: int, taps: int, long_filter: _Filter, epsilon: float
+    ) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width, epsilon)
-        self.mixer = _Mixer(width, taps, long_filter)
+        self.mixer = _Mixer(width, order, taps, long_filter)
         self.norm2 = nn.LayerNorm(width, epsilon)
         self.mlp = _Perceptron(width, inner)
 
-    def forward(self, states: torch.Tensor) -> torch.Tensor:
-        states = states + self.mixer(self.norm1(states))
+    def forward(self, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        states = states + self.mixer(self.norm1(states), mask)
         for piece in states.split(PIECE, dim=1):
             piece += self.mlp(self.norm2(piece))
         return states
@@ -126,6 +136,8 @@ class HyenaDNANetwork(nn.Module):
         What the window of the long filters decays to; None for filters without a window.
     epsilon : float
         Of the layer norms.
+    order : int
+        Of the operators: long filters of each, and one more.
     """
 
     def __init__(
@@ -142,13 +154,19 @@ class HyenaDNANetwork(nn.Module):
         layers: int,
         floor: float | None = FLOOR,
         epsilon: float = EPSILON,
+        order: int = 2,
     ) -> None:
         super().__init__()
         self.longest = longest
         self.embeddings = nn.ModuleDict({"word_embeddings": nn.Embedding(vocabulary, width)})
         self.layers = nn.ModuleList(
             _Layer(
-                width, inner, taps, _Filter(width, features, hidden, filter_linears, longest, floor), epsilon
+                width,
+                order,
+                inner,
+                taps,
+                _Filter((order - 1) * width, features, hidden, filter_linears, longest, floor),
+                epsilon,
             )
             for _ in range(layers)
         )
@@ -169,13 +187,15 @@ class HyenaDNANetwork(nn.Module):
             )
         self.layers, self.ln_f = self.layers[:layer], nn.Identity()
 
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """States behind the final normalisation, in inference mode.
 
         Parameters
         ----------
         ids : torch.Tensor, shape=(n, length), dtype=int64
             Padding may stand on the right only: it would change every position behind it.
+        mask : torch.Tensor, shape=(n, length), dtype=bool, optional
+            True where a token is, as `gated_convolution` has it.
 
         Returns
         -------
@@ -192,5 +212,5 @@ class HyenaDNANetwork(nn.Module):
             )
         states = self.embeddings["word_embeddings"](ids)
         for layer in self.layers:
-            states = layer(states)
+            states = layer(states, mask)
         return self.ln_f(states)

@@ -107,7 +107,7 @@ class HyenaDNA(Placed):
 
         What the weights do not tell is read from ``config.json`` beside them, by its released names, on top
         or under ``layer``: ``layer_norm_epsilon`` (1e-5), ``modulate`` (true), ``shift`` (0.05) and
-        ``use_bias`` (true).
+        ``use_bias`` (true). Operators may be of any order, which the weights tell.
 
         Raises
         ------
@@ -134,7 +134,7 @@ class HyenaDNA(Placed):
         """
         check_lengths(self.spec, sequences)
         return causal_vectors(
-            lambda ids, mask: self.model(ids),
+            lambda ids, mask: self.model(ids, None if mask.all() else mask),
             [base_tokens(sequence.upper()) for sequence in sequences],
             pooling=self._pooling,
             pad=PADDING,
@@ -158,6 +158,7 @@ class _Names:
         place = "layers.0.mixer."
         network = f"{place}filter_fn.implicit_filter."
         vocabulary, width = self._shape("embeddings.word_embeddings.weight", 2)
+        order = self._order(max(2, self._shape(f"{place}in_proj.weight", 2)[0] // width - 1))
         hidden, features = self._shape(f"{network}0.weight", 2)
         return {
             "vocabulary": vocabulary,
@@ -171,7 +172,18 @@ class _Names:
             "layers": self._count("layers.", r"(\d+)\."),
             "floor": self._floor(),
             "epsilon": self._checkpoint.number(["layer_norm_epsilon"], EPSILON),
+            "order": order,
         }
+
+    def _order(self, order: int) -> int:
+        for name in ("order", "hyena_order"):
+            stated = self._checkpoint.integer([name], order, least=2)
+            if stated != order:
+                raise SourceError(
+                    self._checkpoint.path,
+                    f"config.json: {name} is {stated}, but the weights are of order {order}",
+                )
+        return order
 
     def _floor(self) -> float | None:
         windowed = self._checkpoint.flag("modulate", True)
@@ -200,12 +212,8 @@ def _with_layer_options(checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint with the options of its ``layer`` on top, as the original configurations nest them."""
     layer = checkpoint.config.get("layer")
     config = {**checkpoint.config, **(layer if isinstance(layer, Mapping) else {})}
-    for name, value in {"order": 2, "hyena_order": 2, "bidirectional": False}.items():
-        if config.get(name, value) != value:
-            raise SourceError(
-                checkpoint.path,
-                f"config.json: {name} is {config[name]!r}, which is not read; only {value} is",
-            )
+    if config.get("bidirectional"):
+        raise SourceError(checkpoint.path, "config.json: bidirectional filters are not read")
     return replace(checkpoint, config=config)
 
 

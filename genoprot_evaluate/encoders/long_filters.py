@@ -139,8 +139,8 @@ class RealModalFilter(LongFilter):
 class ExplicitFilter(LongFilter):
     """Explicit taps: the medium (hcm) and short (hcs) filters of Evo 2.
 
-    A medium filter, of 128 taps or more, has a skip and is convolved with the signal; a short one has none
-    and is correlated with it.
+    A medium filter has a skip and is convolved with the signal; a short one has none and is correlated with
+    it. Those of 128 taps or more are medium ones, and of fewer taps those that come with a skip.
 
     Parameters
     ----------

@@ -152,7 +152,8 @@ class _Keys:
         if width % groups:
             raise SourceError(self._checkpoint.path, f"{groups} filters do not divide the width {width}")
         if kind == "h":
-            return ExplicitFilter(*common, groups, sizes[-1], skip=sizes[-1] >= MEDIUM)
+            skip = sizes[-1] >= MEDIUM or self.has(f"{place}filter.D")
+            return ExplicitFilter(*common, groups, sizes[-1], skip)
         return (ModalFilter if kind == "poles" else RealModalFilter)(*common, groups, sizes[0])
 
 

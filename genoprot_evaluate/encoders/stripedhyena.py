@@ -105,12 +105,14 @@ class _Block(nn.Module):
         self.post_norm = _RMSNorm(config)
         self.mlp = _GatedPerceptron(config, gated)
 
-    def mixed(self, states: torch.Tensor) -> torch.Tensor:
+    def mixed(self, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         raise NotImplementedError
 
-    def forward(self, states: torch.Tensor, perceptron_alone: bool = False) -> torch.Tensor:
+    def forward(
+        self, states: torch.Tensor, mask: torch.Tensor | None, perceptron_alone: bool = False
+    ) -> torch.Tensor:
         """States behind the block, or the output of its perceptron alone."""
-        states = states + self.mixed(self.pre_norm(states))
+        states = states + self.mixed(self.pre_norm(states), mask)
         for piece in states.split(PIECE, dim=1):
             output = self.mlp(self.post_norm(piece))
             if perceptron_alone:
@@ -164,8 +166,8 @@ class AttentionBlock(_Block):
         super().__init__(config, gated)
         self.inner_mha_cls = _Attention(config)
 
-    def mixed(self, states: torch.Tensor) -> torch.Tensor:
-        """Output of the attention."""
+    def mixed(self, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """Output of the attention, which is causal and needs no mask."""
         return self.inner_mha_cls(states)
 
 
@@ -198,7 +200,7 @@ class HyenaBlock(_Block):
             if found is not None:
                 setattr(owner, name, nn.Parameter(found[rows], requires_grad=False))
 
-    def mixed(self, states: torch.Tensor) -> torch.Tensor:
+    def mixed(self, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Output of the gated convolution."""
         pairs = (
             (self.projections.weight, self.projections.bias),
@@ -209,7 +211,7 @@ class HyenaBlock(_Block):
             (weight.view(3, width, -1), None if bias is None else bias.view(3, width))
             for weight, bias in pairs
         )
-        return self.out_filter_dense(gated_convolution(states, projection, taps, self.filter.mix))
+        return self.out_filter_dense(gated_convolution(states, projection, taps, [self.filter.mix], mask))
 
 
 class StripedHyena(nn.Module):
@@ -239,7 +241,9 @@ class StripedHyena(nn.Module):
         )
         self.norm = _RMSNorm(config)
 
-    def forward(self, ids: torch.Tensor, layer: str = "norm") -> torch.Tensor:
+    def forward(
+        self, ids: torch.Tensor, layer: str = "norm", mask: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """States of a layer; what lies above it is not computed.
 
         Parameters
@@ -249,6 +253,8 @@ class StripedHyena(nn.Module):
         layer : str
             ``norm``, ``blocks.N`` (the states behind a block) or ``blocks.N.mlp.l3`` (the output of its
             perceptron).
+        mask : torch.Tensor, shape=(n, length), dtype=bool, optional
+            True where a token is, as `gated_convolution` has it.
 
         Returns
         -------
@@ -258,7 +264,7 @@ class StripedHyena(nn.Module):
         states = self.embedding_layer(ids)
         for number, block in enumerate(self.blocks):
             last = number == depth
-            states = block(states, perceptron_alone=last and layer.endswith(".mlp.l3"))
+            states = block(states, mask, perceptron_alone=last and layer.endswith(".mlp.l3"))
             if last:
                 return states
         return self.norm(states)

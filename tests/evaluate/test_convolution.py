@@ -47,7 +47,7 @@ def test_future_does_not_reach_the_past():
             inputs,
             (weight, None),
             (taps, None),
-            lambda signal, channels: fft_convolve(signal, kernel[channels]),
+            [lambda signal, channels: fft_convolve(signal, kernel[channels])],
         )
 
     changed = inputs.clone()
