@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, brier_score_loss, matthews_corrcoef, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    brier_score_loss,
+    matthews_corrcoef,
+    roc_auc_score,
+)
 
 from genoprot_evaluate.statistics import (
     accuracy,
@@ -88,6 +94,7 @@ def test_auprc_is_precision_summed_over_the_recall_it_adds(pairs):
         area += (recall - recalled) * labels[called].mean()
         recalled = recall
     assert found == pytest.approx(area)
+    assert found == average_precision_score(labels, scores / 5)
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1)), min_size=1, max_size=40))
