@@ -12,7 +12,7 @@ from genoprot_datasets.build_command import summary
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.synthetic import synthesize
 from genoprot_evaluate.embed import embed
-from genoprot_evaluate.evaluation import evaluate
+from genoprot_evaluate.evaluation import Ticker, evaluate
 from genoprot_evaluate.report import write_report
 from genoprot_evaluate.tables import format_scores
 
@@ -63,7 +63,11 @@ def demo(out: str | Path, *, genes: int = 600, seed: int = 0) -> Path:
         name: embed(name, dataset, out / "embeddings" / name, overwrite=True) for name in DEMO_ENCODERS
     }
     _say("4/5 a head per encoder and task, five ensembles, baselines")
-    record = evaluate(embeddings, dataset, baselines=DEMO_BASELINES, seed=seed, out=out / "results")
+    ticker = Ticker()
+    record = evaluate(
+        embeddings, dataset, baselines=DEMO_BASELINES, seed=seed, out=out / "results", progress=ticker
+    )
+    ticker.close()
     print(format_scores(record))
     _say("5/5 the report")
     return write_report(out / "results", out / "report") / "index.html"

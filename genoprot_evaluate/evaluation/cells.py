@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -33,6 +33,7 @@ __all__ = [
     "Fit",
     "HeldOut",
     "OnEpoch",
+    "Watcher",
     "asked_members",
     "divided",
     "fit_rule",
@@ -48,6 +49,17 @@ Cell = tuple[str, str]
 
 OnEpoch = Callable[[int, float], None]
 """Hook of `heads.train_head`: number of the epoch and validation loss."""
+
+
+class Watcher(Protocol):
+    """Is told about cells that are fitted together, from the thread that fits them."""
+
+    def begun(self, cells: Sequence[Cell]) -> None: ...
+
+    def reached(self, cells: Sequence[Cell], epoch: int) -> None: ...
+
+    def ended(self, cells: Sequence[Cell], seconds: float) -> None:
+        """Seconds are those of each cell."""
 
 
 class HeldOut(NamedTuple):
@@ -173,6 +185,7 @@ def run_cells(
     fit: Callable[[Sequence[Cell], OnEpoch], list[Fit]],
     *,
     workers: int | None = None,
+    watcher: Watcher | None = None,
 ) -> Iterator[tuple[Cell, Fit, float]]:
     """Fit cells side by side, one core each; one that fails is a result with a reason.
 
@@ -185,6 +198,8 @@ def run_cells(
         interrupted ends without waiting for heads in training.
     workers : int, optional
         Jobs at once; as many as torch has threads when left out.
+    watcher : Watcher, optional
+        Is told of each job that begins, of its epochs, and of its end.
 
     Yields
     ------
@@ -193,11 +208,15 @@ def run_cells(
     """
     interrupted = threading.Event()
 
-    def on_epoch(epoch: int, loss: float) -> None:
-        if interrupted.is_set():
-            raise KeyboardInterrupt
-
     def one(job: Sequence[Cell]) -> list[tuple[Cell, Fit, float]]:
+        def on_epoch(epoch: int, loss: float) -> None:
+            if interrupted.is_set():
+                raise KeyboardInterrupt
+            if watcher is not None:
+                watcher.reached(job, epoch)
+
+        if watcher is not None:
+            watcher.begun(job)
         started = time.perf_counter()
         try:
             found = fit(job, on_epoch)
@@ -206,6 +225,8 @@ def run_cells(
         except Exception as error:  # a cell may fail in any way; the others go on
             found = [Fit("ERROR", " ".join(f"{type(error).__name__}: {error}".split()))] * len(job)
         seconds = (time.perf_counter() - started) / len(job)
+        if watcher is not None:
+            watcher.ended(job, seconds)
         return [(cell, one, seconds) for cell, one in zip(job, found)]
 
     with one_thread_per_head() as threads, ThreadPoolExecutor(workers or threads) as pool:

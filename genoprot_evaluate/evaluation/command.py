@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import shutil
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.schema import FOLDS
 from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate.baselines import BASELINES
 from genoprot_evaluate.embed.processes import Processes
-from genoprot_evaluate.evaluation.scoring import DEFAULT_BASELINES, MISSING, MISSING_SHARE, Progress, evaluate
+from genoprot_evaluate.evaluation.scoring import DEFAULT_BASELINES, MISSING, MISSING_SHARE, evaluate
+from genoprot_evaluate.evaluation.ticker import Ticker
 from genoprot_evaluate.heads import BATCHES, VALIDATIONS, HeadConfig
+from genoprot_evaluate.results import RECORD_NAME
 from genoprot_evaluate.store import EmbeddingTable, load_embeddings
-from genoprot_evaluate.tables import WIDTH, format_scores, percent
+from genoprot_evaluate.tables import WIDTH, format_scores
 
 __all__ = ["add_arguments", "main", "run"]
 
@@ -110,29 +113,34 @@ def run(args: argparse.Namespace) -> int:
                 f"{folder}: encoder {table.name!r} is in {folders[table.name]} too; evaluate one of them"
             )
         tables[table.name], folders[table.name] = table, folder
-    processes = Processes.here(args.device)
-    record = evaluate(
-        tables,
-        args.dataset,
-        tasks=args.tasks,
-        members=args.members,
-        baselines=args.baselines,
-        seed=args.seed,
-        head=HeadConfig(
-            validation=args.validation, batches=args.batches, seeds=args.seeds, symmetric=args.symmetric
-        ),
-        missing=args.missing,
-        missing_share=args.missing_share,
-        species={fold: getattr(args, f"{fold}_species") for fold in FOLDS},
-        out=args.out,
-        device=_own_device(args.device, processes),
-        save_heads=args.save_heads,
-        processes=processes,
-        progress=_ticker() if sys.stderr.isatty() and processes.first else None,
-    )
+    processes, ticker = Processes.here(args.device), Ticker()
+    try:
+        record = evaluate(
+            tables,
+            args.dataset,
+            tasks=args.tasks,
+            members=args.members,
+            baselines=args.baselines,
+            seed=args.seed,
+            head=HeadConfig(
+                validation=args.validation, batches=args.batches, seeds=args.seeds, symmetric=args.symmetric
+            ),
+            missing=args.missing,
+            missing_share=args.missing_share,
+            species={fold: getattr(args, f"{fold}_species") for fold in FOLDS},
+            out=args.out,
+            device=_own_device(args.device, processes),
+            save_heads=args.save_heads,
+            processes=processes,
+            progress=ticker if processes.first else None,
+        )
+    finally:
+        ticker.close()
     if record is None:
         return 0
-    print(format_scores(record, shutil.get_terminal_size((WIDTH, 24)).columns), end="")
+    print(format_scores(record, shutil.get_terminal_size((WIDTH, 24)).columns))
+    print(f"{Path(args.out) / RECORD_NAME} is written; for tables, figures and a page:")
+    print(f"genoprot report {shlex.quote(args.out)} --out report/")
     return 0
 
 
@@ -153,18 +161,3 @@ def _own_device(device: str, processes: Processes) -> str:
     if processes.count > 1 and device == "cuda":
         return f"cuda:{processes.local_rank}"
     return device
-
-
-def _ticker() -> Callable[[Progress], None]:
-    """A line per cell on the terminal, with the time that is left."""
-    started = time.perf_counter()
-
-    def tell(now: Progress) -> None:
-        left = (time.perf_counter() - started) / now.done * (now.total - now.done)
-        print(
-            f"[{now.done}/{now.total}] {now.task} x {now.model}: {percent(now.score)} "
-            f"in {now.seconds:.1f} s; about {left:.0f} s left",
-            file=sys.stderr,
-        )
-
-    return tell

@@ -22,6 +22,13 @@ from genoprot_evaluate.store import EmbeddingTable
 __all__ = ["Grid", "check_device", "fit_cells", "head_path"]
 
 
+# Measured on one core: what an epoch costs besides its examples, the width of vectors that doubles the cost
+# of an example, and the alignments of a protein beside the whole training on an example.
+_STEPS_COST = 4_000
+_WIDE = 1_024
+_ALIGNED_COST = 20
+
+
 def check_device(device: str) -> None:
     """Try a device of torch.
 
@@ -92,6 +99,15 @@ class Grid:
                 jobs.append([(task, model) for model in together])
             jobs += [[(task, model)] for model in models if model not in together]
         return jobs
+
+    def work(self, cell: Cell) -> float:
+        """What a cell is expected to cost beside the others, in examples that a head is trained on."""
+        task, model = cell
+        examples = self.examples[task]
+        if model in self.tables:
+            width = self.tables[model].dimension
+            return self.head.seeds * (len(examples.train) + _STEPS_COST) * (1 + width / _WIDE)
+        return len(examples.accessions) * _ALIGNED_COST if model == "baseline:alignment-transfer" else 1.0
 
     def material(self, cell: Cell) -> dict[str, Any]:
         """What determines the fit of a cell, as JSON values."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from genoprot_evaluate.baselines import (
 )
 from genoprot_evaluate.comparison import compare_models
 from genoprot_evaluate.embed.processes import Processes
-from genoprot_evaluate.evaluation.cells import Fit, run_cells, score_fit
+from genoprot_evaluate.evaluation.cells import Cell, Fit, run_cells, score_fit
 from genoprot_evaluate.evaluation.examples import read_examples
 from genoprot_evaluate.evaluation.facts import (
     dataset_facts,
@@ -37,12 +37,13 @@ from genoprot_evaluate.evaluation.inputs import (
     voters,
 )
 from genoprot_evaluate.evaluation.kept_fits import KeptFits, working_folder
+from genoprot_evaluate.evaluation.progress import Tell, Tracker
 from genoprot_evaluate.evaluation.species import ALL_SPECIES, accessions_of_species
 from genoprot_evaluate.evaluation.voting import combine_members, learn_to_combine
 from genoprot_evaluate.heads import HeadConfig
 from genoprot_evaluate.results import ResultRecord, Score, check_folder, write_record
 
-__all__ = ["DEFAULT_BASELINES", "MISSING", "MISSING_SHARE", "Progress", "evaluate"]
+__all__ = ["DEFAULT_BASELINES", "MISSING", "MISSING_SHARE", "evaluate"]
 
 DEFAULT_BASELINES = tuple(BASELINES)
 """Baselines that are scored unless others are asked for: all of them."""
@@ -55,17 +56,6 @@ Refuse to run, mark the cell N/A, or drop the examples concerned for all models.
 
 MISSING_SHARE = 0.05
 """Share of the accessions that an encoder may lack where examples are dropped."""
-
-
-class Progress(NamedTuple):
-    """What `evaluate` tells after each cell: how far it is, and what came out."""
-
-    done: int
-    total: int
-    task: str
-    model: str
-    score: Score
-    seconds: float
 
 
 def evaluate(
@@ -83,7 +73,7 @@ def evaluate(
     device: str = "cpu",
     save_heads: str | Path | None = None,
     processes: Processes | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Tell | None = None,
 ) -> ResultRecord | None:
     """Score encoders on the tasks of a dataset.
 
@@ -124,7 +114,8 @@ def evaluate(
     processes : Processes, optional
         Those that share the cells; all see the same folder beside `out`.
     progress : callable, optional
-        Called after each cell, tasks in the order of the paper.
+        Called with a `Progress` when a cell begins, after each of its epochs, and when it is scored; scores
+        come in the order of the paper's tasks. `Ticker` writes what it is told.
 
     Returns
     -------
@@ -184,13 +175,6 @@ def evaluate(
     fit = partial(fit_cells, grid, kept, None if save_heads is None else Path(save_heads))
     jobs = grid.jobs(own)
     workers = None if device == "cpu" else 1
-    if processes.count > 1:
-        for _ in run_cells(jobs[processes.rank :: processes.count], fit, workers=workers):
-            pass
-        processes.wait()
-        if not processes.first:
-            return None
-
     fits: dict[str, dict[str, Fit]] = {task: {} for task in chosen}
     scores: dict[str, dict[str, Score]] = {task: {} for task in chosen}
 
@@ -198,11 +182,20 @@ def evaluate(
         fits[task].update(found)
         scores[task].update({model: score_fit(examples.get(task), one) for model, one in found.items()})
 
-    total = sum(map(len, jobs))
-    for done, ((task, model), found, seconds) in enumerate(run_cells(jobs, fit, workers=workers), start=1):
-        keep(task, {model: found})
-        if progress is not None:
-            progress(Progress(done, total, task, model, scores[task][model], seconds))
+    def run(some: Sequence[Sequence[Cell]], tell: Tell | None) -> None:
+        tracker = Tracker({cell: grid.work(cell) for job in some for cell in job}, tell)
+        for cell, found, seconds in run_cells(some, fit, workers=workers, watcher=tracker):
+            task, model = cell
+            keep(task, {model: found})
+            tracker.scored(cell, scores[task][model], seconds)
+
+    if processes.count > 1:
+        run(jobs[processes.rank :: processes.count], progress)
+        processes.wait()
+        if not processes.first:
+            return None
+        progress = None
+    run(jobs, progress)
     ensembles, combinations = {}, {}
     for task in chosen:
         if task not in examples:

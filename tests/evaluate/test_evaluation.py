@@ -25,6 +25,7 @@ from genoprot_evaluate.heads import HeadConfig
 from genoprot_evaluate.results import read_record
 from genoprot_evaluate.statistics import auprc, auroc, brier, calibration_error, matthews
 from genoprot_evaluate.store import load_embeddings
+from genoprot_evaluate.tables import percent
 
 FAST = HeadConfig(hidden=(8,), epochs=4)
 ACCESSIONS = [f"Q{number:05d}" for number in range(40)]
@@ -339,11 +340,14 @@ def test_embeddings_of_another_dataset_are_refused(tiny_dataset, two):
 def test_progress_counts_every_cell(tiny_dataset, two):
     ticks = []
     evaluate(two, tiny_dataset, ["ppi"], baselines=["majority"], head=FAST, progress=ticks.append)
-    assert [(tick.done, tick.total, tick.task, tick.model) for tick in ticks] == [
-        (1, 3, "ppi", "alpha"),
-        (2, 3, "ppi", "beta"),
-        (3, 3, "ppi", "baseline:majority"),
+    scored = [tick for tick in ticks if tick.score is not None]
+    assert [(tick.done, tick.total, tick.rest, tick.task, tick.model) for tick in scored] == [
+        (1, 3, 2, "ppi", "alpha"),
+        (2, 3, 1, "ppi", "beta"),
+        (3, 3, 0, "ppi", "baseline:majority"),
     ]
+    epochs = [epoch for tick in ticks for *cell, epoch in tick.running if cell == ["ppi", "alpha"]]
+    assert sorted(set(epochs)) == list(range(scored[0].score.epochs + 1))
 
 
 def test_command_line_gives_the_record_of_python(tiny_dataset, two, tmp_path, capsys):
@@ -362,7 +366,14 @@ def test_command_line_gives_the_record_of_python(tiny_dataset, two, tmp_path, ca
     assert (tmp_path / "out" / "results.json").read_text() == record.to_json()
     captured = capsys.readouterr()
     assert captured.out.startswith("GENO-PROT accuracy on tiny/geno-prot in %")
-    assert captured.err == ""
+    assert captured.out.endswith(f"genoprot report {tmp_path / 'out'} --out report/\n")
+    lines = captured.err.splitlines()
+    assert [line.split()[0] for line in lines] == ["melanoma", "disease"]
+    best = max(
+        (name for name in record.scores["disease"] if name.startswith("baseline:")),
+        key=lambda name: record.scores["disease"][name].accuracy.mean,
+    )
+    assert f"best baseline {best.split(':')[1]} {percent(record.scores['disease'][best])}" in lines[1]
 
 
 def test_proteins_can_be_held_out_from_the_command_line(tiny_dataset, two, tmp_path):

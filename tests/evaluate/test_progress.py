@@ -1,0 +1,91 @@
+"""Progress of a run: what is told, in which order, and what is written of it."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from genoprot_evaluate.evaluation import Progress, Ticker
+from genoprot_evaluate.evaluation.progress import Tracker
+from genoprot_evaluate.results import Score
+from genoprot_evaluate.statistics import summarise
+
+CHEAP, DEAR = ("ppi", "alpha"), ("ppi", "beta")
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def ok(mean: float) -> Score:
+    return Score("OK", accuracy=summarise([mean]))
+
+
+def test_time_left_follows_the_work_and_not_the_number_of_cells():
+    clock, told = Clock(), []
+    tracker = Tracker({CHEAP: 10.0, DEAR: 90.0}, told.append, clock)
+    tracker.begun([CHEAP])
+    assert told[-1].left is None
+    clock.now = 5.0
+    tracker.ended([CHEAP], 5.0)
+    tracker.scored(CHEAP, ok(0.5), 5.0)
+    assert (told[-1].done, told[-1].total, told[-1].rest) == (1, 2, 1)
+    assert told[-1].left == pytest.approx(45.0)
+    tracker.begun([DEAR])
+    tracker.reached([DEAR], 10)
+    assert told[-1].running == (("ppi", "beta", 10),)
+    # 10 of 25 epochs of the dear cell are 36 units more in the same time.
+    assert told[-1].left == pytest.approx(5.0 * (90 - 36) / (10 + 36))
+
+
+def test_cells_of_an_earlier_run_say_nothing_about_the_rate():
+    clock, told = Clock(), []
+    tracker = Tracker({CHEAP: 50.0, DEAR: 25.0, ("drug", "beta"): 25.0}, told.append, clock)
+    for cell, seconds in ((CHEAP, 0.001), (DEAR, 10.0)):
+        tracker.begun([cell])
+        clock.now += seconds
+        tracker.ended([cell], seconds)
+        tracker.scored(cell, ok(0.5), seconds)
+    assert told[-1].left == pytest.approx(10.0, rel=0.01)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def step(score: Score | None, model: str, *, done: int, rest: int, running=(), left=None) -> Progress:
+    return Progress(done, 3, "ppi", model, score, 1.0, rest, running, left)
+
+
+def test_a_file_gets_a_line_for_each_task():
+    stream = io.StringIO()
+    ticker = Ticker(stream)
+    ticker(step(None, "alpha", done=0, rest=3, running=(("ppi", "alpha", 2),)))
+    ticker(step(ok(0.625), "alpha", done=1, rest=2))
+    ticker(step(Score("ERROR", "no memory"), "beta", done=2, rest=1))
+    assert stream.getvalue() == ""
+    ticker(step(ok(0.5), "baseline:length", done=3, rest=0))
+    ticker.close()
+    (line,) = stream.getvalue().splitlines()
+    assert line.startswith("ppi ")
+    assert line.endswith("s  best encoder alpha 62.5; best baseline length 50.0")
+
+
+def test_a_task_without_scores_says_why():
+    stream = io.StringIO()
+    Ticker(stream)(step(Score("N/A", "no eval example of species 1"), "alpha", done=3, rest=0))
+    assert stream.getvalue().rstrip().endswith("s  no eval example of species 1")
+
+
+def test_a_terminal_shows_what_is_running_and_how_long_it_takes():
+    stream = Terminal()
+    ticker = Ticker(stream)
+    ticker(step(None, "alpha", done=1, rest=2, running=(("ppi", "alpha", 7), ("ppi", "beta", 0)), left=100.0))
+    assert stream.getvalue().endswith("1 of 3; about 1 min 40 s left; ppi x alpha, epoch 7; ppi x beta")
+    ticker.close()
+    assert stream.getvalue().endswith("\r\x1b[K")
