@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-__all__ = ["PairRelation"]
+__all__ = ["PairRelation", "rows_of_ranks"]
 
 
 class PairRelation(ABC):
@@ -131,3 +131,17 @@ def _codes(places: np.ndarray, m: int) -> np.ndarray:
     starts = _row_starts(m)[: m - 1]
     i = np.searchsorted(starts, places, side="right") - 1
     return i * m + i + 1 + places - starts[i]
+
+
+def rows_of_ranks(ranks: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Row in which each of some ranks lies, where every row holds so many, and the rank within the row.
+
+    Examples
+    --------
+    >>> rows, within = rows_of_ranks(np.array([0, 2, 3]), np.array([1, 0, 3]))
+    >>> rows.tolist(), within.tolist()
+    ([0, 2, 2], [0, 1, 2])
+    """
+    ends = np.cumsum(counts)
+    rows = np.searchsorted(ends, ranks, side="right")
+    return rows, ranks - (ends - counts)[rows]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy import sparse
 
-from genoprot_datasets.relations.base import PairRelation
+from genoprot_datasets.relations.base import PairRelation, rows_of_ranks
 
 __all__ = ["FunctionSimilarity"]
 
@@ -113,14 +114,41 @@ class FunctionSimilarity(PairRelation):
     def count_positives(self, members: np.ndarray) -> int:
         return self._median(members)[1] if len(members) > 1 else 0
 
+    def pairs_of_ranks(
+        self, members: np.ndarray, positive: np.ndarray, negative: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        m = len(members)
+        orders = np.argsort(positive), np.argsort(negative)
+        wanted = positive[orders[0]], negative[orders[1]]
+        codes = np.empty_like(positive), np.empty_like(negative)
+        seen = [0, 0]
+        for start, steps in self._steps(members) if m > 1 else ():
+            above = steps > self._median(members)[0]
+            rows = len(above)
+            before = np.count_nonzero(np.tri(rows, dtype=bool) & above[:, :rows], axis=1)
+            later = np.count_nonzero(above, axis=1) - before
+            for k, counts in enumerate((later, m - 1 - start - np.arange(rows) - later)):
+                first, last = np.searchsorted(wanted[k], [seen[k], seen[k] + counts.sum()])
+                row, rank = rows_of_ranks(wanted[k][first:last] - seen[k], counts)
+                columns = np.empty(last - first, np.int64)
+                ends = np.searchsorted(row, np.arange(rows), side="right").tolist()
+                for own, (begin, end) in enumerate(itertools.pairwise([0, *ends])):
+                    if begin < end:
+                        of_class = np.flatnonzero(above[own, own + 1 :] == (k == 0))
+                        columns[begin:end] = of_class[rank[begin:end]] + own + 1
+                codes[k][orders[k][first:last]] = (row + start) * m + columns + start
+                seen[k] += int(counts.sum())
+        return codes
+
     def _median(self, members: np.ndarray) -> tuple[int, int]:
         """Lower median of the similarities of all pairs, in steps, and how many pairs are above it."""
         key = np.asarray(members, np.int64).tobytes()
         if key not in self._medians:
             counts = np.zeros(2 * _STEPS + 1, np.int64)
             for _, steps in self._steps(members):
-                above = steps[np.triu(np.ones(steps.shape, bool), 1)]
-                counts += np.bincount(above + _STEPS, minlength=len(counts))
+                rows = len(steps)
+                for part in (steps[:, :rows][np.triu_indices(rows, 1)], steps[:, rows:].ravel()):
+                    counts += np.bincount(part + _STEPS, minlength=len(counts))
             cumulated = np.cumsum(counts)
             place = int(np.searchsorted(cumulated, (cumulated[-1] + 1) // 2))
             self._medians[key] = place - _STEPS, int(cumulated[-1] - cumulated[place])

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 import numpy as np
 from scipy import sparse
 
-from genoprot_datasets.relations.base import PairRelation
+from genoprot_datasets.relations.base import PairRelation, rows_of_ranks
 
 __all__ = ["SharedAttribute"]
 
@@ -66,8 +66,8 @@ class SharedAttribute(PairRelation):
         matrix, sets, kind = self._kinds(members)
         m = len(members)
         through, later = self._sharers(matrix, sets, kind)
-        positive_row, positive_rank = _rows_of_ranks(positive, later)
-        negative_row, negative_rank = _rows_of_ranks(negative, np.arange(m)[::-1] - later)
+        positive_row, positive_rank = rows_of_ranks(positive, later)
+        negative_row, negative_rank = rows_of_ranks(negative, np.arange(m)[::-1] - later)
         # Ranks among the records that share with those of the row, and among those that do not.
         positive_rank += through[positive_row]
         negative_rank += negative_row + 1 - through[negative_row]
@@ -128,10 +128,3 @@ def _products(left: sparse.csr_matrix, right: sparse.csr_matrix) -> Iterator[tup
 
 def _sizes(matrix: sparse.csr_matrix) -> np.ndarray:
     return np.diff(matrix.indptr).astype(np.int64)
-
-
-def _rows_of_ranks(ranks: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Row of each rank where every row holds so many, and the rank within the row."""
-    ends = np.cumsum(counts)
-    rows = np.searchsorted(ends, ranks, side="right")
-    return rows, ranks - (ends - counts)[rows]

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from genoprot_datasets.relations import FunctionSimilarity, function
+from genoprot_datasets.relations import FunctionSimilarity, PairRelation, function
 
 
 def similarity_by_definition(vectors: np.ndarray, left: list[int], right: list[int]) -> float:
@@ -72,6 +72,26 @@ def test_half_of_the_pairs_of_each_fold_are_positive():
     assert relation.threshold(annotated[:60]) != relation.threshold(annotated[60:])
 
 
+@pytest.mark.parametrize("rows", [1, 7, 512])
+def test_pairs_of_ranks_are_the_codes_at_these_places(monkeypatch, rows):
+    monkeypatch.setattr(function, "_ROWS", rows)
+    vectors, terms = example(80, seed=3)
+    relation = FunctionSimilarity(vectors, terms)
+    members = np.flatnonzero(relation.annotated)
+    m = len(members)
+    positive = relation.positive_codes(members)
+    i, j = np.triu_indices(m, 1)
+    negative = np.setdiff1d(i * m + j, positive)
+    rng = np.random.default_rng(0)
+    ranks = [rng.permutation(len(codes))[: len(codes) - 20] for codes in (positive, negative)]
+    for found in (
+        relation.pairs_of_ranks(members, *ranks),
+        PairRelation.pairs_of_ranks(relation, members, *ranks),
+    ):
+        for codes, places, expected in zip(found, ranks, (positive, negative)):
+            assert codes.tolist() == expected[places].tolist()
+
+
 def test_equal_similarities_tie():
     """Records with the same terms are equally similar to any other, whatever the block they fall in."""
     vectors, terms = example(30, seed=2)
@@ -90,7 +110,9 @@ def test_fewer_than_two_members():
     assert np.isnan(relation.threshold(np.array([1])))
     assert relation.positive_codes(np.array([1])).tolist() == []
     assert relation.count_positives(np.array([1])) == 0
-    assert relation.positive_codes(np.empty(0, np.int64)).tolist() == []
+    nobody = np.empty(0, np.int64)
+    assert relation.positive_codes(nobody).tolist() == []
+    assert [codes.tolist() for codes in relation.pairs_of_ranks(nobody, nobody, nobody)] == [[], []]
 
 
 def test_repeated_terms_count_once():
