@@ -33,6 +33,7 @@ def render_merged_card(manifest: Mapping[str, Any]) -> str:
         genes=f"{manifest['records']['kept']:,}",
         species_table=_species_table(manifest),
         task_table=_task_table(manifest),
+        identical=_identical(manifest),
         source_table=_source_table(manifest),
     )
 
@@ -58,24 +59,41 @@ def _species_table(manifest: Mapping[str, Any]) -> str:
 
 
 def _task_table(manifest: Mapping[str, Any]) -> str:
-    parts = manifest["parts"]
+    parts, dropped = manifest["parts"], manifest["identical_proteins"]["dropped"]
     rows = []
     for name, task in TASKS.items():
-        cells = [_sizes(part["tasks"].get(name), part["left_out"].get(name, "")) for part in parts.values()]
+        own = dropped.get(name, {})
+        cells = [
+            _sizes(part["tasks"].get(name), part["left_out"].get(name, ""), own.get(key))
+            for key, part in parts.items()
+        ]
         rows.append((f"`{name}`", task.question, *cells))
         if any("eval" in part["tasks"].get(name, {}).get("matched", {}) for part in parts.values()):
-            matched = [part["tasks"].get(name, {}).get("matched", {}) for part in parts.values()]
-            cells = [_sizes(entry, entry.get("left_out", "the task is left out")) for entry in matched]
+            matched = {key: part["tasks"].get(name, {}).get("matched", {}) for key, part in parts.items()}
+            own = dropped.get(matched_config(name), {})
+            cells = [
+                _sizes(entry, entry.get("left_out", "the task is left out"), own.get(key))
+                for key, entry in matched.items()
+            ]
             rows.append((f"`{matched_config(name)}`", "the same, classes matched by identity", *cells))
     return markdown_table(
         ("config", "question", *(part["species"]["title"] for part in parts.values())), rows
     )
 
 
-def _sizes(entry: Mapping[str, Any] | None, reason: str) -> str:
+def _sizes(entry: Mapping[str, Any] | None, reason: str, dropped: Mapping[str, int] | None) -> str:
     if not entry or "eval" not in entry:
         return f"left out: {reason}"
-    return f"{entry['train']['per_class']:,}; {entry['eval']['samples']} x {entry['eval']['per_class']:,}"
+    train = (dropped or entry["train"])["per_class"]
+    return f"{train:,}; {entry['eval']['samples']} x {entry['eval']['per_class']:,}"
+
+
+def _identical(manifest: Mapping[str, Any]) -> str:
+    found = manifest["identical_proteins"]
+    count = f"{found['in_both_folds']:,} protein sequences are in both folds"
+    if manifest["options"]["drop_identical"]:
+        return f"{count}; no train example has one of them."
+    return f"{count}, {found['across_species']:,} of them in different species."
 
 
 def _source_table(manifest: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -15,9 +16,10 @@ from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.files import atomic_folder, sha256_of, write_parquet_groups
 from genoprot_datasets.manifest import SCHEMA_VERSION
 from genoprot_datasets.publication import write_papers
-from genoprot_datasets.published import MANIFEST_NAME, PublishedDataset
+from genoprot_datasets.published import MANIFEST_NAME, PublishedDataset, split_path
 from genoprot_datasets.schema import FOLDS, SEQUENCES
-from genoprot_datasets.tasks import TASKS
+from genoprot_datasets.shared_proteins import SharedProteins, find_shared_proteins, unshared_examples
+from genoprot_datasets.tasks import TASKS, matched_config
 
 __all__ = ["add_arguments", "merge", "run"]
 
@@ -28,11 +30,14 @@ _COUNTS = (
 )
 
 
-def merge(folders: Sequence[str | Path], out: str | Path) -> dict[str, Any]:
+def merge(folders: Sequence[str | Path], out: str | Path, *, drop_identical: bool = False) -> dict[str, Any]:
     """Join the dataset folders of several species into one.
 
     Records and examples stay what they are, in blocks by taxon id; every row has the column `species`. No
     pair joins two species. The order of the folders does not matter.
+
+    Each species is divided by itself, so that a protein may be in the train fold of one and in the eval fold
+    of another. They are counted in the manifest.
 
     Parameters
     ----------
@@ -40,6 +45,9 @@ def merge(folders: Sequence[str | Path], out: str | Path) -> dict[str, Any]:
         Written by `genoprot build`, each of another species.
     out : path
         Folder to write; it appears when it is complete, and replaces an older dataset folder.
+    drop_identical : bool
+        Leave out the train examples that have a protein of the eval fold of any of the species, and as many
+        others as the balance of the classes takes. The eval samples stay those of each species.
 
     Returns
     -------
@@ -50,7 +58,8 @@ def merge(folders: Sequence[str | Path], out: str | Path) -> dict[str, Any]:
     ------
     GenoProtError
         If a folder is not whole or was merged itself, two are of the same species or share an accession, an
-        example names a record of another folder, or only some have identities.
+        example names a record of another folder, only some have identities, or too few train examples are
+        left.
     """
     if len(folders) < 2:
         raise GenoProtError("expected the folders of two species or more")
@@ -58,12 +67,39 @@ def merge(folders: Sequence[str | Path], out: str | Path) -> dict[str, Any]:
         raise GenoProtError(f"{out}: not empty and not a dataset folder; name another one with --out")
     parts = sorted((_checked(folder) for folder in folders), key=_taxon)
     _check_species(parts)
+    shared = find_shared_proteins(parts)
+    kept, dropped = _without_shared(parts, shared) if drop_identical else ({}, {})
     paths = sorted({path for part in parts for path in _files_of(part)})
     with atomic_folder(out) as staging:
         for path in paths:
             holders = [part for part in parts if path in _files_of(part)]
-            write_parquet_groups(_groups(holders, path), _schema(holders[0], path), staging / path)
-        return write_papers(staging, _facts(parts, "/".join(Path(out).absolute().parts[-2:])))
+            write_parquet_groups(_groups(holders, path, kept), _schema(holders[0], path), staging / path)
+        facts = _facts(parts, "/".join(Path(out).absolute().parts[-2:]), dropped)
+        facts["options"]["drop_identical"] = drop_identical
+        facts["identical_proteins"] = {
+            "in_both_folds": shared.sequences,
+            "across_species": shared.across_species,
+            "train_records": len(shared.train_accessions),
+            "dropped": dropped,
+        }
+        return write_papers(staging, facts)
+
+
+def _without_shared(
+    parts: Sequence[PublishedDataset], shared: SharedProteins
+) -> tuple[dict[tuple[int, str], np.ndarray], dict[str, dict[str, Any]]]:
+    """Rows that are left of each train split, by taxon id and path; and counts of those dropped."""
+    kept: dict[tuple[int, str], np.ndarray] = {}
+    dropped: dict[str, dict[str, Any]] = {}
+    for part in parts:
+        variants = [(task, False) for task in part.tasks] + [(task, True) for task in part.matched_tasks]
+        for task, matched in variants:
+            config = matched_config(task) if matched else task
+            rows, counts = unshared_examples(part, task, shared.train_accessions, matched=matched)
+            kept[_taxon(part), split_path(config, "train")] = rows
+            if not rows.all():
+                dropped.setdefault(config, {})[part.manifest["species"]["name"]] = counts
+    return kept, dropped
 
 
 def _taxon(part: PublishedDataset) -> int:
@@ -120,22 +156,30 @@ def _schema(part: PublishedDataset, path: str) -> pa.Schema:
     return schema if _SPECIES.name in schema.names else schema.append(_SPECIES)
 
 
-def _groups(parts: Sequence[PublishedDataset], path: str) -> Iterator[pa.Table]:
+def _groups(
+    parts: Sequence[PublishedDataset], path: str, kept: Mapping[tuple[int, str], np.ndarray]
+) -> Iterator[pa.Table]:
     """Row groups of a file of each species, one after the other, with the column `species`."""
     for part in parts:
         schema = _schema(part, path)
         if not schema.equals(_schema(parts[0], path)):
             raise GenoProtError(f"{path} has other columns in {part.name} than in {parts[0].name}")
+        rows, start = kept.get((_taxon(part), path)), 0
         with pq.ParquetFile(part.folder / path) as file:
             for number in range(file.num_row_groups):
                 table = file.read_row_group(number)
+                if rows is not None:
+                    stop = start + table.num_rows
+                    table, start = table.filter(pa.array(rows[start:stop])), stop
                 if _SPECIES.name not in table.column_names:
                     taxa = pa.repeat(pa.scalar(_taxon(part), _SPECIES.type), table.num_rows)
                     table = table.append_column(_SPECIES, taxa)
                 yield table.cast(schema)
 
 
-def _facts(parts: Sequence[PublishedDataset], name: str) -> dict[str, Any]:
+def _facts(
+    parts: Sequence[PublishedDataset], name: str, dropped: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
     manifests = [part.manifest for part in parts]
     return {
         "name": name,
@@ -144,7 +188,7 @@ def _facts(parts: Sequence[PublishedDataset], name: str) -> dict[str, Any]:
         "records": {key: sum(m["records"][key] for m in manifests) for key in ("genes", "kept")},
         "folds": {fold: sum(m["folds"][fold] for m in manifests) for fold in FOLDS},
         "tasks": {
-            task: _task_facts([m for m in manifests if task in m["tasks"]], task)
+            task: _task_facts([m for m in manifests if task in m["tasks"]], task, dropped)
             for task in TASKS
             if any(task in m["tasks"] for m in manifests)
         },
@@ -157,17 +201,34 @@ def _facts(parts: Sequence[PublishedDataset], name: str) -> dict[str, Any]:
     }
 
 
-def _task_facts(manifests: Sequence[Mapping[str, Any]], task: str) -> dict[str, Any]:
+def _task_facts(
+    manifests: Sequence[Mapping[str, Any]], task: str, dropped: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
     """Counts of a task over the species that have it."""
+    names = [manifest["species"]["name"] for manifest in manifests]
     entries = [manifest["tasks"][task] for manifest in manifests]
-    facts: dict[str, Any] = {"species": [manifest["species"]["name"] for manifest in manifests]}
-    facts |= _summed(entries, _COUNTS)
+    facts: dict[str, Any] = {"species": names, **_summed(entries, _COUNTS)}
+    facts["train"]["per_class"] = _left(names, entries, dropped.get(task, {}))
     if any("matched" in entry for entry in entries):
-        matched = [entry["matched"] for entry in entries if "eval" in entry.get("matched", {})]
-        facts["matched"] = _summed(matched, ("requested_per_class", "per_class")) if matched else {}
-        if not matched:
-            facts["matched"]["left_out"] = "left out in every species"
+        own = [(name, entry["matched"]) for name, entry in zip(names, entries) if "matched" in entry]
+        own = [(name, entry) for name, entry in own if "eval" in entry]
+        if own:
+            names, matched = zip(*own)
+            facts["matched"] = _summed(matched, ("requested_per_class", "per_class"))
+            left = _left(names, matched, dropped.get(matched_config(task), {}))
+            facts["matched"]["train"]["per_class"] = left
+        else:
+            facts["matched"] = {"left_out": "left out in every species"}
     return facts
+
+
+def _left(
+    names: Sequence[str], entries: Sequence[Mapping[str, Any]], dropped: Mapping[str, Mapping[str, Any]]
+) -> int:
+    """Train examples per class of all species together."""
+    return sum(
+        dropped.get(name, entry["train"])["per_class"] for name, entry in zip(names, entries, strict=True)
+    )
 
 
 def _summed(entries: Sequence[Mapping[str, Any]], counts: Sequence[str]) -> dict[str, Any]:
@@ -182,14 +243,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `genoprot merge`."""
     parser.add_argument("folders", nargs="+", metavar="DIR", help="dataset folders, one of each species")
     parser.add_argument("--out", required=True, metavar="DIR", help="dataset folder to write")
+    parser.add_argument(
+        "--drop-identical",
+        action="store_true",
+        help="leave out train examples with a protein of the eval fold of any species (default: count them)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run `genoprot merge`."""
-    manifest = merge(args.folders, args.out)
+    manifest = merge(args.folders, args.out, drop_identical=args.drop_identical)
     for part in manifest["parts"].values():
         tasks = ", ".join(part["tasks"])
         print(f"{part['species']['title']}: {part['records']['kept']:,} records; {tasks}")
     print(f"{manifest['name']}: {manifest['records']['kept']:,} records")
+    print(_tell_identical(manifest["identical_proteins"], args.drop_identical))
     print(f"fingerprint {manifest['fingerprint']}")
     return 0
+
+
+def _tell_identical(found: Mapping[str, Any], drop: bool) -> str:
+    text = (
+        f"proteins in both folds: {found['in_both_folds']:,}, of which {found['across_species']:,} in "
+        f"different species, with {found['train_records']:,} train records"
+    )
+    if drop:
+        counts = [own for by_species in found["dropped"].values() for own in by_species.values()]
+        gone = sum(own["with_identical"] + own["to_balance"] for own in counts)
+        return f"{text}; {gone:,} train examples left out"
+    return text + ("; --drop-identical leaves their train examples out" if found["in_both_folds"] else "")

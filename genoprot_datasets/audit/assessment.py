@@ -21,7 +21,7 @@ from genoprot_datasets.audit.examples import (
 )
 from genoprot_datasets.audit.figures import sequence_features
 from genoprot_datasets.audit.folds import compare_folds
-from genoprot_datasets.audit.leakage import identical_across, near_identical, repeated_within
+from genoprot_datasets.audit.leakage import check_grouping, measure_leakage
 from genoprot_datasets.audit.projection import project
 from genoprot_datasets.audit.recomputed import (
     check_interactions,
@@ -110,12 +110,8 @@ def audit(
     checks += _recompute(published, examples, matched, records, attributes, fold, given)
     every = [split for splits in (*examples.values(), *matched.values()) for split in splits.values()]
     checks.append(check_identities([split for split in every if split.identity is not None], proteins))
-    evaluation = {task: splits["eval"] for task, splits in examples.items()}
-    leakage = _leakage(published, records, proteins, fold, evaluation)
-    if published.manifest["options"].get("group_identical"):
-        groups = leakage["identical_protein"]["groups"]
-        detail = f"{len(groups):,} proteins in both folds"
-        checks.append(Check("genes of the same protein are in one fold", not groups, detail))
+    leakage = measure_leakage(records, published.sequences(["dna"])["dna"], fold, examples)
+    checks += check_grouping(published, records, fold, leakage["identical_protein"]["groups"], every)
     sound = all(check.passed for check in checks)
     report: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -132,6 +128,7 @@ def audit(
         "projection": _projection(accessions.to_pylist(), proteins, fold, projection, vectors),
     }
     if sound:
+        evaluation = {task: splits["eval"] for task, splits in examples.items()}
         leakage["families"] = family_overlap(attributes, fold, evaluation)
         for task, splits in examples.items():
             counts = published.manifest["tasks"][task]
@@ -240,55 +237,6 @@ def _threshold(
 
 def _stated(manifest: Mapping[str, Any], task: str) -> float | None:
     return manifest["tasks"].get(task, {}).get("challenge", {}).get("identity_threshold")
-
-
-def _leakage(
-    published: PublishedDataset,
-    records: pa.Table,
-    proteins: Sequence[str],
-    fold: np.ndarray,
-    evaluation: Mapping[str, Examples],
-) -> dict[str, Any]:
-    names, genes = records["accession"].to_pylist(), records["gene"].to_pylist()
-    found: dict[str, Any] = {}
-    for kind, column in (
-        ("protein", records["protein"]),
-        ("dna", published.sequences(["dna"])["dna"]),
-    ):
-        groups = identical_across(column, fold)
-        concerned = np.array(sorted(k for group in groups for k in group if fold[k] == 1), np.int64)
-        found[f"identical_{kind}"] = {
-            "groups": [
-                [
-                    {"accession": names[k], "gene": genes[k], "fold": FOLDS[fold[k]]}
-                    for k in sorted(group, key=lambda k: (fold[k], names[k]))
-                ]
-                for group in groups
-            ],
-            "repeated_within_folds": repeated_within(column, fold),
-        } | _concerned(concerned, evaluation)
-    near, aligned = near_identical(proteins, fold)
-    pairs = [
-        {
-            FOLDS[0]: names[i],
-            FOLDS[1]: names[j],
-            "genes": [genes[i], genes[j]],
-            "identity": round(value, 4),
-        }
-        for i, j, value in near
-    ]
-    concerned = np.unique(np.array([j for _, j, _ in near], np.int64))
-    return found | {
-        "near_identical": {"pairs": pairs, "aligned": aligned} | _concerned(concerned, evaluation)
-    }
-
-
-def _concerned(members: np.ndarray, evaluation: Mapping[str, Examples]) -> dict[str, Any]:
-    """How many eval records these are, and the share of each task's eval examples that has one of them."""
-    shares = {
-        task: float(np.isin(split.members, members).any(axis=1).mean()) for task, split in evaluation.items()
-    }
-    return {"eval_records": len(members), "eval_examples": shares}
 
 
 def _projection(

@@ -9,6 +9,7 @@ from string import Template
 from typing import Any
 
 from genoprot_datasets.audit.charts import histogram, length_boxes, plane, share_scatter
+from genoprot_datasets.audit.text import name_group
 from genoprot_datasets.tasks import TASKS
 
 __all__ = ["PAPER_FOLDS", "render_page"]
@@ -89,13 +90,7 @@ def _findings(report: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterato
     leakage = report["leakage"]
     same = leakage["identical_protein"]
     if same["groups"]:
-        first = ", ".join(escape(f"{one['gene']} ({one['fold']})") for one in same["groups"][0])
-        yield (
-            f"{len(same['groups']):,} proteins have genes in both folds, such as {first}: Algorithm 1 "
-            f"separates genes of the same protein. {same['eval_records']:,} eval records are concerned, and "
-            f"up to {max(same['eval_examples'].values()):.1%} of the eval examples of a task. "
-            "<code>genoprot build --group-identical</code> keeps them together."
-        )
+        yield _identical(same, manifest)
     else:
         yield "No protein sequence is in both folds."
     near = leakage["near_identical"]
@@ -132,6 +127,24 @@ def _findings(report: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterato
             yield f"<code>{escape(name)}_matched</code> is left out: {escape(reason)}."
     if not report["green"]:
         yield "Shortcuts and families are not measured while a rule is broken."
+
+
+def _identical(same: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+    shares = [max(same[f"{split}_examples"].values()) for split in ("eval", "train")]
+    words = (
+        f"{len(same['groups']):,} proteins have genes in both folds, such as "
+        f"{escape(name_group(same['groups'][0]))}. {same['eval_records']:,} eval records are concerned, "
+        f"up to {shares[0]:.1%} of a task's eval examples and up to {shares[1]:.1%} of its train examples. "
+    )
+    if "parts" not in manifest:
+        return (
+            words + "Algorithm 1 separates genes of the same protein; "
+            "<code>genoprot build --group-identical</code> keeps them together."
+        )
+    words += f"{same['across_species']:,} of these proteins are of different species. "
+    if manifest["options"].get("drop_identical"):
+        return words + "Train examples with a protein of the eval fold were left out."
+    return words + "<code>genoprot merge --drop-identical</code> leaves their train examples out."
 
 
 def _sizes(tasks: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
@@ -250,12 +263,7 @@ def _groups(leakage: Mapping[str, Any]) -> str:
     groups = leakage["identical_protein"]["groups"]
     if not groups:
         return ""
-    items = "".join(
-        "<li>"
-        + escape(", ".join(f"{one['gene']} {one['accession']} ({one['fold']})" for one in group))
-        + "</li>"
-        for group in groups
-    )
+    items = "".join(f"<li>{escape(name_group(group))}</li>" for group in groups)
     return f"<details><summary>the {len(groups):,} identical proteins</summary><ul>{items}</ul></details>"
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["render"]
+__all__ = ["name_group", "render"]
 
 _SHOWN = 5
 
@@ -38,13 +38,16 @@ def _render_leakage(leakage: Mapping[str, Any]) -> Iterator[str]:
         own = leakage[f"identical_{kind}"]
         line = f"identical {kind} sequences in both folds: {len(own['groups']):,}"
         if own["groups"]:
-            largest = max(own["eval_examples"].values())
+            largest = [max(own[f"{split}_examples"].values()) for split in ("eval", "train")]
             line += (
-                f", with {own['eval_records']:,} eval records and up to {largest:.1%} of a task's examples"
+                f", {own['eval_records']:,} eval records; up to {largest[0]:.1%} of a task's eval examples "
+                f"and {largest[1]:.1%} of its train examples"
             )
         yield line
+        if own["across_species"]:
+            yield f"  {own['across_species']:,} of them in different species"
         for group in own["groups"][:_SHOWN]:
-            yield "  " + ", ".join(f"{one['gene']} {one['accession']} ({one['fold']})" for one in group)
+            yield f"  {name_group(group)}"
     near = leakage["near_identical"]
     yield (
         f"near-identical proteins across the folds: {len(near['pairs']):,} pairs of at least 0.9 identity "
@@ -55,6 +58,22 @@ def _render_leakage(leakage: Mapping[str, Any]) -> Iterator[str]:
     if "families" in leakage:
         families = leakage["families"]
         yield f"Pfam families: {families['families']:,}, in both folds {families['both']:,}"
+
+
+def name_group(group: Sequence[Mapping[str, Any]]) -> str:
+    """Genes of the same sequence with their folds, and their species where these are several.
+
+    Examples
+    --------
+    >>> one = {"gene": "CALM1", "accession": "P0DP23", "fold": "train", "species": 9606}
+    >>> name_group([one, one | {"gene": "Calm1", "accession": "P0DP26", "fold": "eval", "species": 10090}])
+    'CALM1 P0DP23 (train, 9606), Calm1 P0DP26 (eval, 10090)'
+    """
+    several = len({one["species"] for one in group}) > 1
+    return ", ".join(
+        f"{one['gene']} {one['accession']} ({one['fold']}" + (f", {one['species']})" if several else ")")
+        for one in group
+    )
 
 
 def _render_tasks(tasks: Mapping[str, Any]) -> Iterator[str]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import shutil
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from genoprot_datasets.audit import audit
+from genoprot_datasets.audit.page import render_page
+from genoprot_datasets.audit.text import render
 from genoprot_datasets.build import build
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.files import sha256_of, write_parquet
-from genoprot_datasets.merging import merge
+from genoprot_datasets.merging import merge, run
 from genoprot_datasets.published import MANIFEST_NAME, PublishedDataset
 from genoprot_datasets.schema import FOLDS
 from genoprot_datasets.synthetic import synthesize
@@ -182,3 +186,132 @@ def test_an_example_of_another_folder_is_refused(parts, tmp_path):
     manifest["files"]["pfam/train-00000-of-00001.parquet"]["sha256"] = sha256_of(path)
     (mixed / MANIFEST_NAME).write_text(json.dumps(manifest))
     refused([mixed, parts[1]], tmp_path, "pfam train names an accession without a record")
+
+
+@pytest.fixture(scope="module")
+def twins(synthetic_sources, tmp_path_factory):
+    """Folders of two species with the same proteins, each divided by another seed."""
+    folder = tmp_path_factory.mktemp("twins")
+    for seed, name in enumerate(("synthetic", "twin")):
+        build(synthetic_sources, folder / name, tasks=TASKS, seed=seed, group_identical=True)
+    rename(folder / "twin", 32644, "twin")
+    return folder / "synthetic", folder / "twin"
+
+
+def proteins_of(table, protein_of) -> list[set[str]]:
+    members = [name for name in table.column_names if name.startswith("accession")]
+    return [{protein_of[row[name]] for name in members} for row in table.to_pylist()]
+
+
+def test_identical_proteins_are_counted(twins, tmp_path, capsys):
+    out = tmp_path / "geno-prot"
+    run(argparse.Namespace(folders=list(twins), out=out, drop_identical=False))
+    folds = [PublishedDataset.open(part).sequences(["protein", "fold"]).to_pylist() for part in twins]
+    sets = {
+        fold: [{row["protein"] for row in rows if row["fold"] == fold} for rows in folds] for fold in FOLDS
+    }
+    shared = set.union(*sets["train"]) & set.union(*sets["eval"])
+    across = (sets["train"][0] & sets["eval"][1]) | (sets["train"][1] & sets["eval"][0])
+    assert across
+    found = PublishedDataset.open(out).manifest["identical_proteins"]
+    assert found["in_both_folds"] == len(shared)
+    assert found["across_species"] == len(across)
+    assert found["dropped"] == {}
+    assert f"proteins in both folds: {len(shared)}, of which {len(across)} in" in capsys.readouterr().out
+
+    report = audit(out)
+    assert report["green"]
+    assert report["leakage"]["identical_protein"]["across_species"] == len(across)
+    assert report["leakage"]["identical_protein"]["train_examples"]["pfam"] > 0.1
+    names = {check["name"] for check in report["checks"]}
+    assert "genes of the same protein of twin construct are in one fold" in names
+    assert "no train example has a protein of the eval fold" not in names
+    assert f"{len(across)} of them in different species" in render(report)
+    page = render_page(report, PublishedDataset.open(out).manifest)
+    assert "merge --drop-identical</code> leaves their train examples out" in page
+
+
+def test_train_examples_with_proteins_of_the_eval_folds_are_dropped(twins, tmp_path, capsys):
+    out = tmp_path / "geno-prot"
+    run(argparse.Namespace(folders=list(twins), out=out, drop_identical=True))
+    merged = PublishedDataset.open(out)
+    records = merged.sequences(["accession", "protein", "fold"]).to_pylist()
+    protein_of = {row["accession"]: row["protein"] for row in records}
+    evaluated = {row["protein"] for row in records if row["fold"] == "eval"}
+    dropped = merged.manifest["identical_proteins"]["dropped"]
+    total = 0
+    for task in TASKS:
+        for matched in (False, True)[: 1 + (task in merged.matched_tasks)]:
+            config = f"{task}_matched" if matched else task
+            table = merged.task(task, "train", matched=matched)
+            assert not any(own & evaluated for own in proteins_of(table, protein_of))
+            for part in twins:
+                before = PublishedDataset.open(part)
+                taxon, name = before.manifest["species"]["taxon"], before.manifest["species"]["name"]
+                rows = before.task(task, "train", matched=matched)
+                leaking = [bool(own & evaluated) for own in proteins_of(rows, protein_of)]
+                left = table.filter(pc.equal(table["species"], taxon)).drop_columns("species").to_pylist()
+                counts = dropped[config][name]
+                assert counts["with_identical"] == sum(leaking) > 0
+                assert len(left) == 2 * counts["per_class"]
+                assert len(left) == rows.num_rows - counts["with_identical"] - counts["to_balance"]
+                assert sum(row["label"] for row in left) == counts["per_class"]
+                if not matched:
+                    labels = [row["label"] for row, own in zip(rows.to_pylist(), leaking) if not own]
+                    assert counts["per_class"] == min(sum(labels), len(labels) - sum(labels))
+                everything = iter(rows.to_pylist())
+                assert all(row in everything for row in left), "in the order they had"
+                total += counts["with_identical"] + counts["to_balance"]
+                evaluation = merged.task(task, "eval", matched=matched)
+                own = evaluation.filter(pc.equal(evaluation["species"], taxon)).drop_columns("species")
+                assert own == before.task(task, "eval", matched=matched)
+    assert f"{total:,} train examples left out" in capsys.readouterr().out
+    facts = merged.manifest["tasks"]["pfam"]
+    assert facts["train"]["per_class"] * 2 == merged.task("pfam", "train").num_rows
+    assert facts["matched"]["train"]["per_class"] * 2 == merged.task("pfam", "train", matched=True).num_rows
+    card = (out / "README.md").read_text()
+    assert f"| {dropped['pfam']['twin']['per_class']:,}; 10 x" in card
+    assert "protein sequences are in both folds; no train example has one of them." in card
+
+    report = audit(out)
+    assert report["green"]
+    names = {check["name"] for check in report["checks"]}
+    assert "no train example has a protein of the eval fold" in names
+    assert set(report["leakage"]["identical_protein"]["train_examples"].values()) == {0.0}
+    assert "were left out" in render_page(report, merged.manifest)
+
+
+def test_train_example_that_should_have_been_dropped(twins, tmp_path):
+    out = tmp_path / "geno-prot"
+    merge(twins, out)
+    manifest = json.loads((out / MANIFEST_NAME).read_text())
+    manifest["options"]["drop_identical"] = True
+    (out / MANIFEST_NAME).write_text(json.dumps(manifest))
+    broken = {check["name"] for check in audit(out)["checks"] if not check["passed"]}
+    assert broken == {"no train example has a protein of the eval fold"}
+
+
+def test_grouping_of_one_species_is_checked(twins, tmp_path):
+    """Of two folders built with the option, one is spoilt before they are joined."""
+    spoilt = tmp_path / "twin"
+    shutil.copytree(twins[1], spoilt)
+    donor = pq.read_table(spoilt / "sequences/eval-00000-of-00001.parquet")["protein"][0].as_py()
+    path = spoilt / "sequences/train-00000-of-00001.parquet"
+    table = pq.read_table(path)
+    place = table.schema.get_field_index("protein")
+    column = pa.array([donor, *table["protein"].to_pylist()[1:]])
+    write_parquet(table.set_column(place, table.field(place), column), path)
+    rename(spoilt, 32644, "twin")
+    merge([twins[0], spoilt], tmp_path / "out")
+    broken = {check["name"] for check in audit(tmp_path / "out")["checks"] if not check["passed"]}
+    assert "genes of the same protein of twin construct are in one fold" in broken
+    assert "genes of the same protein of synthetic construct are in one fold" not in broken
+
+
+def test_too_few_train_examples_are_left(synthetic_sources, tmp_path):
+    for seed, name in enumerate(("synthetic", "twin")):
+        build(synthetic_sources, tmp_path / name, tasks=["disease"], seed=seed, eval_size=130)
+    rename(tmp_path / "twin", 32644, "twin")
+    with pytest.raises(GenoProtError, match=r"disease\w* has \d train examples per class without"):
+        merge([tmp_path / "synthetic", tmp_path / "twin"], tmp_path / "out", drop_identical=True)
+    assert not (tmp_path / "out").exists()

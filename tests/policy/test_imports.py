@@ -25,7 +25,7 @@ FLOORS = {
         | {"progress", "stages", "stopping", "transfer", "hub_faults", "snapshots"},
         {"published", "sources", "synthetic", "anatomy", "partition", "identity", "relations"},
         {"records", "sampling", "taxa", "download", "ner", "balance", "matching", "gene_matching"},
-        {"manifest", "card", "card_pieces", "merged_card", "reading", "options"},
+        {"manifest", "card", "card_pieces", "merged_card", "reading", "options"} | {"shared_proteins"},
         {"labels"},
         {"examples"},
         {"publication"},
