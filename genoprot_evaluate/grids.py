@@ -9,9 +9,19 @@ from dataclasses import dataclass
 from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate.comparison import lifts
 from genoprot_evaluate.ensembles import PAPER_MEMBERS
+from genoprot_evaluate.ranking import rank_models
 from genoprot_evaluate.results import KINDS, ResultRecord
 
-__all__ = ["Grid", "all_grids", "format_grid", "gain_grid", "learned_grid", "lift_grid", "weight_grid"]
+__all__ = [
+    "Grid",
+    "all_grids",
+    "format_grid",
+    "gain_grid",
+    "learned_grid",
+    "lift_grid",
+    "ranking_grid",
+    "weight_grid",
+]
 
 GAINS_OF = ("ensemble:soft", "ensemble:weighted")
 """Ensembles whose gains are shown; the record has those of all five."""
@@ -38,7 +48,7 @@ class Grid:
 
 
 def all_grids(record: ResultRecord) -> tuple[Grid, ...]:
-    """Every table that the record has something for."""
+    """Every table beside the scores that the record has something for."""
     grids = [lift_grid(record), weight_grid(record)]
     grids += [gain_grid(record, ensemble) for ensemble in GAINS_OF]
     grids.append(learned_grid(record))
@@ -143,6 +153,25 @@ def learned_grid(record: ResultRecord) -> Grid | None:
         ("Task", *members),
         tuple(rows),
     )
+
+
+def ranking_grid(record: ResultRecord) -> Grid | None:
+    """Models by their average rank over the tasks, best first; None where there is one task only."""
+    ranking = rank_models(record)
+    count = len(ranking.tasks)
+    if count < 2 or not ranking.ranks:
+        return None
+    note = f"Averages over {count} tasks; 1 is the best rank."
+    if ranking.critical_difference is not None:
+        note += (
+            f" Ranks less than {ranking.critical_difference:.1f} apart are not told apart "
+            "(5% level, Nemenyi)."
+        )
+    if ranking.left_out:
+        lacking = ", ".join(f"{name} ({tasks} of {count})" for name, tasks in ranking.left_out.items())
+        note += f" Not scored in all of them: {lacking}."
+    rows = [(name, f"{rank:.1f}", f"{100 * ranking.means[name]:.1f}") for name, rank in ranking.ranks.items()]
+    return Grid("All tasks together", note, ("Model", "Average rank", "Mean accuracy"), tuple(rows))
 
 
 def format_grid(grid: Grid, width: int) -> str:

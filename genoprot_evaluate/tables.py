@@ -8,7 +8,7 @@ from typing import Any
 
 from genoprot_datasets.tasks import GROUPS, TASKS
 from genoprot_evaluate.comparison import best_models, lifts, tied_models
-from genoprot_evaluate.grids import all_grids, format_grid
+from genoprot_evaluate.grids import all_grids, format_grid, ranking_grid
 from genoprot_evaluate.results import KINDS, ResultRecord, Score
 from genoprot_evaluate.statistics import summarise
 
@@ -122,7 +122,7 @@ def format_scores(record: ResultRecord, width: int = WIDTH) -> str:
 
     Encoders, ensembles and baselines stand in blocks of their own; ``*`` marks the best encoder or
     ensemble of a task, ``=`` what cannot be told from it; numbers in brackets point to the reasons below
-    the table. The tables of `grids.all_grids` follow.
+    the table. The tables of `grids.all_grids` follow, and last the ranks over all tasks.
 
     Parameters
     ----------
@@ -146,7 +146,8 @@ def format_scores(record: ResultRecord, width: int = WIDTH) -> str:
     )
     if reasons:
         blocks.append("\n".join(f"[{number}] {reason}" for reason, number in reasons.items()))
-    blocks += [format_grid(grid, width) for grid in all_grids(record)]
+    grids = (*all_grids(record), ranking_grid(record))
+    blocks += [format_grid(grid, width) for grid in grids if grid is not None]
     return "\n\n".join(blocks) + "\n"
 
 

@@ -17,8 +17,10 @@ from genoprot_evaluate.grids import (
     gain_grid,
     learned_grid,
     lift_grid,
+    ranking_grid,
     weight_grid,
 )
+from genoprot_evaluate.ranking import rank_models
 from genoprot_evaluate.results import Ensemble, Gain
 from genoprot_evaluate.tables import format_scores
 
@@ -36,6 +38,15 @@ def test_weights_stand_as_in_table_3_of_the_paper(record):
     assert grid.rows[0] == (TASKS["pfam"].title, "0.166", "0.158", "0.167", "0.166", "0.174", "0.169", "–")
     assert grid.rows[1] == (TASKS["ppi"].title, *"––––––", "1.000")
     assert weight_grid(replace(record, ensembles={task: Ensemble((), {}) for task in record.tasks})) is None
+
+
+def test_models_stand_by_their_rank_over_all_tasks(record):
+    grid, ranking = ranking_grid(record), rank_models(record)
+    assert [row[0] for row in grid.rows] == list(ranking.ranks)
+    assert [float(row[1]) for row in grid.rows] == [round(rank, 1) for rank in ranking.ranks.values()]
+    assert [float(row[1]) for row in grid.rows] == sorted(float(row[1]) for row in grid.rows)
+    assert f"less than {ranking.critical_difference:.1f} apart" in grid.note
+    assert ranking_grid(make_record(tasks=("ppi",))) is None
 
 
 def test_lift_names_the_baseline_and_has_no_row_for_any(record):
