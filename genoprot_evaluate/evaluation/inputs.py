@@ -11,9 +11,10 @@ import pyarrow as pa
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.published import PublishedDataset
 from genoprot_datasets.schema import FOLDS
-from genoprot_datasets.tasks import TASKS, get_task
+from genoprot_datasets.tasks import GROUPS, TASKS
 from genoprot_evaluate.ensembles import default_members
 from genoprot_evaluate.evaluation.examples import TaskExamples, read_examples
+from genoprot_evaluate.evaluation.task_choice import named_tasks
 from genoprot_evaluate.results import Dropped
 from genoprot_evaluate.store import EmbeddingTable, load_embeddings
 
@@ -33,15 +34,20 @@ _FEWEST = {"train": 2, "eval": 1}
 
 
 def chosen_tasks(published: PublishedDataset, tasks: Sequence[str] | None) -> tuple[str, ...]:
-    """Tasks to score, in the order of the paper; those that the dataset had to leave out are among them."""
+    """Tasks to score, by name or group, in the order of the paper; those left out of the dataset too."""
     known = {*published.tasks, *published.manifest["left_out"]}
     for name in tasks or ():
-        get_task(name)
-        if name not in known:
+        if name in TASKS and name not in known:
             raise GenoProtError(
                 f"dataset {published.name!r} has no task {name!r}; it has {', '.join(published.tasks)}"
             )
-    return tuple(name for name in TASKS if name in (known if tasks is None else tasks))
+    found = tuple(name for name in (TASKS if tasks is None else named_tasks(tasks)) if name in known)
+    if not found:
+        raise GenoProtError(
+            f"dataset {published.name!r} has no task of {', '.join(tasks or GROUPS)}; it has "
+            f"{', '.join(published.tasks)}"
+        )
+    return found
 
 
 def load_tables(embeddings: Mapping[str, Any], published: PublishedDataset) -> dict[str, EmbeddingTable]:

@@ -87,7 +87,7 @@ def evaluate(
     dataset : str, Path or PublishedDataset
         A folder written by `genoprot build`, or a Hub id.
     tasks : sequence of str, optional
-        All tasks of the dataset when left out.
+        Names of tasks or of groups of them; all tasks of the dataset when left out.
     members : sequence of str, optional
         Encoders that vote in the ensembles; those of `ensembles.default_members` when left out.
     baselines : iterable of str
