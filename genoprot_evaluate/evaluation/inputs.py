@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.published import PublishedDataset
 from genoprot_datasets.schema import FOLDS
 from genoprot_datasets.tasks import GROUPS, TASKS
+from genoprot_evaluate.embed import embed
+from genoprot_evaluate.encoders import Encoder
 from genoprot_evaluate.ensembles import default_members
 from genoprot_evaluate.evaluation.examples import TaskExamples, read_examples
 from genoprot_evaluate.evaluation.task_choice import named_tasks
@@ -51,14 +54,22 @@ def chosen_tasks(published: PublishedDataset, tasks: Sequence[str] | None) -> tu
 
 
 def load_tables(embeddings: Mapping[str, Any], published: PublishedDataset) -> dict[str, EmbeddingTable]:
-    """Tables by name, sorted; each from this dataset, where it says what it was made from."""
+    """Tables by name, sorted; each from this dataset, where it says what it was made from.
+
+    The dataset is embedded with a source that is an encoder.
+    """
     tables = {}
     for name in sorted(embeddings):
         if ":" in name:
             raise GenoProtError(
                 f"model name {name!r}: names with a colon are kept for baselines and ensembles"
             )
-        table = load_embeddings(embeddings[name], name=name)
+        source = embeddings[name]
+        table = (
+            _embedded(source, published, name)
+            if isinstance(source, Encoder)
+            else load_embeddings(source, name=name)
+        )
         made_from = table.run.get("dataset", {}).get("fingerprint", published.fingerprint)
         if made_from != published.fingerprint:
             raise GenoProtError(
@@ -67,6 +78,11 @@ def load_tables(embeddings: Mapping[str, Any], published: PublishedDataset) -> d
             )
         tables[name] = table
     return tables
+
+
+def _embedded(encoder: Encoder, published: PublishedDataset, name: str) -> EmbeddingTable:
+    with tempfile.TemporaryDirectory(prefix="genoprot-") as folder:
+        return load_embeddings(embed(encoder, published, folder), name=name)
 
 
 def voters(members: Sequence[str] | None, tables: Mapping[str, EmbeddingTable]) -> tuple[str, ...]:

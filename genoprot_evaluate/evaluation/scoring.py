@@ -20,6 +20,7 @@ from genoprot_evaluate.baselines import (
 )
 from genoprot_evaluate.comparison import compare_models
 from genoprot_evaluate.embed.processes import Processes
+from genoprot_evaluate.encoders import Encoder
 from genoprot_evaluate.evaluation.cells import Cell, Fit, run_cells, score_fit
 from genoprot_evaluate.evaluation.examples import read_examples
 from genoprot_evaluate.evaluation.facts import (
@@ -83,7 +84,8 @@ def evaluate(
     Parameters
     ----------
     embeddings : mapping of str to source
-        By model name, anything that `store.load_embeddings` takes.
+        By model name, anything that `store.load_embeddings` takes, or an encoder, with which the dataset is
+        embedded first; its vectors are not kept.
     dataset : str, Path or PublishedDataset
         A folder written by `genoprot build`, or a Hub id.
     tasks : sequence of str, optional
@@ -140,6 +142,8 @@ def evaluate(
     check_device(device)
     if processes.count > 1 and out is None:
         raise GenoProtError("several processes need a folder for their results")
+    if processes.count > 1 and any(isinstance(source, Encoder) for source in embeddings.values()):
+        raise GenoProtError("several processes need embeddings on disk; embed the dataset first")
     published = dataset if isinstance(dataset, PublishedDataset) else PublishedDataset.open(dataset)
     chosen = chosen_tasks(published, tasks)
     floors = baseline_names(baselines)
