@@ -100,40 +100,6 @@ def test_slopes_of_any_number_of_heads():
     np.testing.assert_allclose(alibi_slopes(12)[8:], [2**-0.5, 2**-1.5, 2**-2.5, 2**-3.5])
 
 
-def test_states_by_the_definition(folder, small):
-    """One sequence, one head at a time, for a number of heads that is no power of two."""
-    encoder = DnaBert2.load(folder, "cpu")
-    ids = torch.tensor(encoder.tokenize(SEQUENCES[0]))
-    names = {key.removeprefix("bert."): tensor.double() for key, tensor in small.items()}
-
-    def norm(states, place):
-        return torch.nn.functional.layer_norm(
-            states, (48,), names[f"{place}.weight"], names[f"{place}.bias"], 1e-12
-        )
-
-    words = names["embeddings.word_embeddings.weight"][ids]
-    states = norm(words + names["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm")
-    distance = (torch.arange(len(ids))[:, None] - torch.arange(len(ids))).abs()
-    for layer in range(2):
-        place = f"encoder.layer.{layer}"
-        projected = (
-            states @ names[f"{place}.attention.self.Wqkv.weight"].T
-            + names[f"{place}.attention.self.Wqkv.bias"]
-        )
-        heads = []
-        for head, slope in enumerate(alibi_slopes(3)):
-            q, k, v = (projected[:, 48 * part + 16 * head : 48 * part + 16 * head + 16] for part in range(3))
-            heads.append((q @ k.T / 4 - slope * distance).softmax(dim=1) @ v)
-        output = f"{place}.attention.output"
-        dense = torch.cat(heads, dim=1) @ names[f"{output}.dense.weight"].T + names[f"{output}.dense.bias"]
-        states = norm(states + dense, f"{output}.LayerNorm")
-        gated = states @ names[f"{place}.mlp.gated_layers.weight"].T
-        inner = torch.nn.functional.gelu(gated[:, :80]) * gated[:, 80:]
-        inner = inner @ names[f"{place}.mlp.wo.weight"].T + names[f"{place}.mlp.wo.bias"]
-        states = norm(states + inner, f"{place}.mlp.layernorm")
-    assert difference(encoder.embed(SEQUENCES)[0], states.mean(dim=0)) <= TOLERANCE
-
-
 def test_embeddings_are_layer_0(folder, small):
     encoder = DnaBert2.load(folder, "cpu", layer=0)
     words = small["bert.embeddings.word_embeddings.weight"][encoder.tokenize(SEQUENCES[0])]
