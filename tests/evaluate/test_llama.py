@@ -17,6 +17,7 @@ from genoprot_evaluate.encoders.llama import BSM110M, sixmer_tokens
 SCALED = {"rope_type": "llama3", "rope_theta": 500_000.0, "factor": 4.0, "low_freq_factor": 1.0}
 SCALED |= {"high_freq_factor": 4.0, "original_max_position_embeddings": 16}
 
+
 def read(folder):
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     return load_file(folder / "model.safetensors"), config

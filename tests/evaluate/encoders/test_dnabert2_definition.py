@@ -14,6 +14,7 @@ from genoprot_evaluate.encoders import load_encoder
 TEXTS = ["ACGTGTACGTGCACGGACGACTAGTCAGCAACGTACGTTTACG" * 2, "acgtgtNNtgcacgtaARY", "T"]
 RELEASED = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
 SIZES = {"hidden_size": 48, "num_attention_heads": 12, "num_hidden_layers": 2, "intermediate_size": 70}
+SIZES |= {"alibi_starting_size": 8}
 CASES = {
     "twelve heads": (SIZES, 40, RELEASED + list("ACGT")),
     "seven heads": (
@@ -21,7 +22,7 @@ CASES = {
         90,
         [*"TGNCA", "[PAD]", "[MASK]", "[SEP]", "[UNK]", "[CLS]"],
     ),
-    "one head": (SIZES | {"num_attention_heads": 1, "alibi_starting_size": 8}, 0, ["[CLS]", "T", *RELEASED[2:]]),
+    "one head": (SIZES | {"num_attention_heads": 1}, 0, ["[CLS]", "T", *RELEASED[2:]]),
 }
 
 
