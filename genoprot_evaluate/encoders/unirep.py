@@ -1,8 +1,9 @@
-"""UniRep-64: four multiplicative LSTM layers of 64 units, trained on UniRef50."""
+"""UniRep: multiplicative LSTM layers, of the released UniRep-64 four of 64 units, trained on UniRef50."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -15,7 +16,7 @@ from genoprot_evaluate.batching import length_order
 from genoprot_evaluate.encoders.base import EncoderSpec
 from genoprot_evaluate.encoders.compute import Placed, choose_device, one_thread
 from genoprot_evaluate.encoders.pooled import check_pooling
-from genoprot_evaluate.encoders.weights import find_weights, read_tensors
+from genoprot_evaluate.encoders.weights import check_safetensors, find_weights, read_tensors
 
 __all__ = ["UniRep64"]
 
@@ -35,22 +36,31 @@ for _index, _letter in enumerate(ALPHABET):
     _TOKEN[[ord(_letter), ord(_letter.lower())]] = _index
 
 
-def _shapes() -> dict[str, tuple[int, ...]]:
-    shapes = {"embed_matrix": (26, EMBEDDED), "dense.weight": (UNITS, 25), "dense.bias": (25,)}
-    for layer in range(LAYERS):
-        width = EMBEDDED if layer == 0 else UNITS
+def _shapes(units: int = UNITS, embedded: int = EMBEDDED, layers: int = LAYERS) -> dict[str, tuple[int, ...]]:
+    shapes = {"embed_matrix": (26, embedded), "dense.weight": (units, 25), "dense.bias": (25,)}
+    for layer in range(layers):
+        width = units if layer else embedded
         shapes |= {
-            f"mlstm.{layer}.wx": (width, 4 * UNITS),
-            f"mlstm.{layer}.wh": (UNITS, 4 * UNITS),
-            f"mlstm.{layer}.wmx": (width, UNITS),
-            f"mlstm.{layer}.wmh": (UNITS, UNITS),
-            f"mlstm.{layer}.gx": (4 * UNITS,),
-            f"mlstm.{layer}.gh": (4 * UNITS,),
-            f"mlstm.{layer}.gmx": (UNITS,),
-            f"mlstm.{layer}.gmh": (UNITS,),
-            f"mlstm.{layer}.b": (4 * UNITS,),
+            f"mlstm.{layer}.wx": (width, 4 * units),
+            f"mlstm.{layer}.wh": (units, 4 * units),
+            f"mlstm.{layer}.wmx": (width, units),
+            f"mlstm.{layer}.wmh": (units, units),
+            f"mlstm.{layer}.gx": (4 * units,),
+            f"mlstm.{layer}.gh": (4 * units,),
+            f"mlstm.{layer}.gmx": (units,),
+            f"mlstm.{layer}.gmh": (units,),
+            f"mlstm.{layer}.b": (4 * units,),
         }
     return shapes
+
+
+def _stored_shapes(found: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """Shapes of a network of the sizes that a file tells; those of UniRep-64 where it tells none."""
+    embedded, units = found.get("embed_matrix", ()), found.get("mlstm.0.wmh", ())
+    if len(embedded) != 2 or len(units) != 2:
+        return _shapes()
+    layers = [int(match[1]) for match in (re.match(r"mlstm\.(\d+)\.", key) for key in found) if match]
+    return _shapes(units[1], embedded[1], 1 + max(layers))
 
 
 _NAMES = ("wx", "wmx", "wh", "wmh", "gx", "gmx", "gh", "gmh", "b")
@@ -68,7 +78,8 @@ class _Layer:
 class UniRep64(Placed):
     """Mean hidden state of the last layer of UniRep-64 over all positions, the start token included.
 
-    With the pooling "last" it is the hidden state of the last position.
+    With the pooling "last" it is the hidden state of the last position. Weights of another number of units or
+    layers tell it.
 
     Sequences of a batch are packed by position, longest first, so that a step computes just the sequences
     that are still running and no padding enters.
@@ -114,12 +125,18 @@ class UniRep64(Placed):
         pooling: str = "mean",
     ) -> None:
         self._pooling = check_pooling(pooling, tuple(READOUTS))
-        self.spec = replace(type(self).spec, readout=READOUTS[pooling])
+        layers = sum(key.endswith(".wmh") for key in tensors)
+        self.spec = replace(
+            type(self).spec,
+            dimension=tensors["mlstm.0.wmh"].shape[1],
+            parameters=sum(tensor.numel() for tensor in tensors.values()),
+            readout=READOUTS[pooling],
+        )
         self.weights_digest = weights_digest
         self.device = choose_device(device)
         self._embedding = tensors["embed_matrix"].to(self.device)
         self._layers = []
-        for index in range(LAYERS):
+        for index in range(layers):
             of = {name: tensors[f"mlstm.{index}.{name}"].to(self.device) for name in _NAMES}
             normal = {w: _normalised(of[w], of["g" + w[1:]]) for w in ("wx", "wmx", "wh", "wmh")}
             self._layers.append(_Layer(**normal, b=of["b"]))
@@ -134,10 +151,11 @@ class UniRep64(Placed):
             If the file is missing or damaged, or its keys or shapes differ.
         """
         path = find_weights(weights, preferred="unirep64.safetensors")
-        return cls(read_tensors(path, _shapes()), device, sha256_of(path), pooling)
+        shapes = _stored_shapes(check_safetensors(path))
+        return cls(read_tensors(path, shapes), device, sha256_of(path), pooling)
 
     def embed(self, sequences: Sequence[str]) -> np.ndarray:
-        """Map proteins to vectors, shape=(n, 64), dtype=float32.
+        """Map proteins to vectors, shape=(n, dimension), dtype=float32.
 
         Letters are read in either case; B, J, X, Z and anything else that is no residue are the model's
         unknown residue.
@@ -158,7 +176,7 @@ class UniRep64(Placed):
                 ends = torch.from_numpy(offsets[lengths - 1] + np.arange(len(order)))
                 return _restored(states.cpu()[ends].numpy(), order)
             rows = torch.from_numpy(np.arange(offsets[-1]) - np.repeat(offsets[:-1], running))
-            totals = torch.zeros(len(order), UNITS, dtype=torch.float64)
+            totals = torch.zeros(len(order), self.spec.dimension, dtype=torch.float64)
             means = totals.index_add_(0, rows, states.cpu().double()).numpy() / lengths[:, None]
         return _restored(means, order)
 
@@ -178,16 +196,17 @@ def _run(layer: _Layer, inputs: torch.Tensor, running: list[int]) -> torch.Tenso
     """Hidden states of one layer for packed inputs, shape=(positions, units)."""
     gates = torch.addmm(layer.b, inputs, layer.wx).split(running)
     factors = (inputs @ layer.wmx).split(running)
-    states = inputs.new_empty(inputs.shape[0], UNITS)
-    hidden = inputs.new_zeros(running[0], UNITS)
+    units = layer.wmh.shape[1]
+    states = inputs.new_empty(inputs.shape[0], units)
+    hidden = inputs.new_zeros(running[0], units)
     cell = torch.zeros_like(hidden)
     for gate, factor, state in zip(gates, factors, states.split(running)):
         rows = state.shape[0]
         hidden, cell = hidden[:rows], cell[:rows]
         gate.addmm_(factor.mul_(hidden @ layer.wmh), layer.wh)
-        gate[:, : 3 * UNITS].sigmoid_()
-        gate[:, 3 * UNITS :].tanh_()
-        keep, forget, out, update = gate.split(UNITS, dim=1)
+        gate[:, : 3 * units].sigmoid_()
+        gate[:, 3 * units :].tanh_()
+        keep, forget, out, update = gate.split(units, dim=1)
         cell.mul_(forget).addcmul_(keep, update)
         torch.tanh(cell, out=state)
         hidden = state.mul_(out)

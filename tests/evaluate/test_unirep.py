@@ -1,4 +1,4 @@
-"""UniRep-64 against the official activations and against a plain step-by-step loop."""
+"""UniRep-64 against the official activations; batches, threads, and weights that do not fit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from genoprot_evaluate.encoders.registry import load_encoder
 from genoprot_evaluate.encoders.unirep import UniRep64
 
 UNITS = 64
-ALPHABET = "-MRHKDESTNQCUGPAVIFYWLO"
 
 
 @pytest.fixture(scope="module")
@@ -43,31 +42,6 @@ def tensors():
     return tensors
 
 
-def plain(tensors, sequence):
-    """Mean hidden state in float64, one position after the other, straight from the equations."""
-    of = {key: tensor.double().numpy() for key, tensor in tensors.items()}
-    ids = [24] + [ALPHABET.index(letter) if letter in ALPHABET else 23 for letter in sequence.upper()]
-    states = of["embed_matrix"][ids]
-
-    def sigmoid(x):
-        return 1 / (1 + np.exp(-x))
-
-    for layer in range(4):
-        w = {}
-        for name in ("wx", "wh", "wmx", "wmh"):
-            raw = of[f"mlstm.{layer}.{name}"]
-            w[name] = raw / np.sqrt((raw**2).sum(axis=0)) * of[f"mlstm.{layer}.g{name[1:]}"]
-        h, c, out = np.zeros(UNITS), np.zeros(UNITS), []
-        for x in states:
-            m = (x @ w["wmx"]) * (h @ w["wmh"])
-            i, f, o, u = np.split(x @ w["wx"] + m @ w["wh"] + of[f"mlstm.{layer}.b"], 4)
-            c = sigmoid(f) * c + sigmoid(i) * np.tanh(u)
-            h = sigmoid(o) * np.tanh(c)
-            out.append(h)
-        states = np.array(out)
-    return states.mean(axis=0)
-
-
 def test_official_activations_are_reproduced(shared):
     sequences = json.loads((shared / "golden/unirep64/meta.json").read_text())["sequences"]
     golden = load_file(shared / "golden/unirep64/io.safetensors")
@@ -79,14 +53,6 @@ def test_official_activations_are_reproduced(shared):
     )
     assert by_file.weights_digest == encoder.weights_digest
     assert encoder.weights_digest.startswith("b4d433cc")
-
-
-def test_the_equations_are_those_of_the_model(tensors):
-    sequences = ["M", "MKTAYIAKQRQISFVKSHFSRQ", "ACDEFGHIKLMNPQRSTVWYXBZJUO*-"]
-    vectors = UniRep64(tensors, "cpu").embed(sequences)
-    assert vectors.shape == (3, 64)
-    assert vectors.dtype == np.float32
-    np.testing.assert_allclose(vectors, [plain(tensors, s) for s in sequences], atol=2e-6)
 
 
 def test_neither_the_batch_nor_its_order_changes_a_vector(tensors):
