@@ -337,19 +337,6 @@ def test_embeddings_of_another_dataset_are_refused(tiny_dataset, two):
         evaluate({"alpha": table}, tiny_dataset, head=FAST)
 
 
-def test_progress_counts_every_cell(tiny_dataset, two):
-    ticks = []
-    evaluate(two, tiny_dataset, ["ppi"], baselines=["majority"], head=FAST, progress=ticks.append)
-    scored = [tick for tick in ticks if tick.score is not None]
-    assert [(tick.done, tick.total, tick.rest, tick.task, tick.model) for tick in scored] == [
-        (1, 3, 2, "ppi", "alpha"),
-        (2, 3, 1, "ppi", "beta"),
-        (3, 3, 0, "ppi", "baseline:majority"),
-    ]
-    epochs = [epoch for tick in ticks for *cell, epoch in tick.running if cell == ["ppi", "alpha"]]
-    assert sorted(set(epochs)) == list(range(scored[0].score.epochs + 1))
-
-
 def test_command_line_gives_the_record_of_python(tiny_dataset, two, tmp_path, capsys):
     folders = [write_folder(vectors, tmp_path / "embeddings" / name) for name, vectors in two.items()]
     given = [

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pytest
 
-from genoprot_evaluate.evaluation import Progress, Ticker
+from genoprot_evaluate.evaluation import Progress, Ticker, evaluate
 from genoprot_evaluate.evaluation.progress import Tracker
+from genoprot_evaluate.heads import HeadConfig
 from genoprot_evaluate.results import Score
 from genoprot_evaluate.statistics import summarise
 
@@ -89,3 +91,25 @@ def test_a_terminal_shows_what_is_running_and_how_long_it_takes():
     assert stream.getvalue().endswith("1 of 3; about 1 min 40 s left; ppi x alpha, epoch 7; ppi x beta")
     ticker.close()
     assert stream.getvalue().endswith("\r\x1b[K")
+
+
+def test_progress_counts_every_cell(tiny_dataset):
+    rng = np.random.default_rng(0)
+    two = {name: {f"Q{number:05d}": rng.normal(size=6) for number in range(40)} for name in ("alpha", "beta")}
+    ticks = []
+    evaluate(
+        two,
+        tiny_dataset,
+        ["ppi"],
+        baselines=["majority"],
+        head=HeadConfig(hidden=(8,), epochs=4),
+        progress=ticks.append,
+    )
+    scored = [tick for tick in ticks if tick.score is not None]
+    assert [(tick.done, tick.total, tick.rest, tick.task, tick.model) for tick in scored] == [
+        (1, 3, 2, "ppi", "alpha"),
+        (2, 3, 1, "ppi", "beta"),
+        (3, 3, 0, "ppi", "baseline:majority"),
+    ]
+    epochs = [epoch for tick in ticks for *cell, epoch in tick.running if cell == ["ppi", "alpha"]]
+    assert sorted(set(epochs)) == list(range(scored[0].score.epochs + 1))
