@@ -83,7 +83,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "evaluate": (
             "genoprot_evaluate.evaluation",
             "train heads, combine ensembles, score all tasks",
-            "genoprot evaluate --dataset llnl/geno-prot --embeddings embeddings/* --out results/",
+            "genoprot evaluate --dataset llnl/geno-prot --embeddings embeddings/ --out results/",
         ),
         "predict": (
             "genoprot_evaluate.predict",

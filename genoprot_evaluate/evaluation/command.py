@@ -19,7 +19,7 @@ from genoprot_evaluate.evaluation.task_choice import LISTED, TaskNames
 from genoprot_evaluate.evaluation.ticker import Ticker
 from genoprot_evaluate.heads import BATCHES, VALIDATIONS, HeadConfig
 from genoprot_evaluate.results import RECORD_NAME
-from genoprot_evaluate.store import EmbeddingTable, load_embeddings
+from genoprot_evaluate.store import EmbeddingTable, load_embeddings, run_folders
 from genoprot_evaluate.tables import WIDTH, format_scores
 
 __all__ = ["add_arguments", "main", "run"]
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         nargs="+",
         metavar="DIR",
-        help="folders written by genoprot embed, or USER/NAME:CONFIG on the Hub",
+        help="folders written by genoprot embed, or one that holds several, or USER/NAME:CONFIG on the Hub",
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the result record")
     parser.add_argument(
@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
     """Run `genoprot evaluate`."""
     tables: dict[str, EmbeddingTable] = {}
     folders: dict[str, str] = {}
-    for folder in args.embeddings:
+    for folder in (run for given in args.embeddings for run in run_folders(given)):
         table = load_embeddings(folder)
         if table.name in tables:
             raise GenoProtError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from genoprot_evaluate.store.folders import run_folders
 from genoprot_evaluate.store.runs import (
     MEASURED_NAME,
     RUN_NAME,
@@ -30,6 +31,7 @@ __all__ = [
     "move_aside",
     "plan_shards",
     "run_configs",
+    "run_folders",
     "run_key",
     "write_card",
 ]

@@ -21,7 +21,7 @@ from genoprot_evaluate.store.remote import fetch_embeddings
 from genoprot_evaluate.store.runs import damaged_file, finished_run, run_configs
 from genoprot_evaluate.store.tensors import read_tensors
 
-__all__ = ["EmbeddingTable", "load_embeddings"]
+__all__ = ["VECTOR_SUFFIXES", "EmbeddingTable", "load_embeddings"]
 
 COLUMNS = ("accession", "embedding")
 MOST_BYTES = 64_000_000_000
@@ -199,6 +199,9 @@ def _read_parquet(path: Path) -> tuple[list[str], np.ndarray]:
 
 
 _READERS = {".parquet": _read_parquet, ".safetensors": read_tensors}
+
+VECTOR_SUFFIXES = tuple(_READERS)
+"""Endings of the files that vectors are read from."""
 
 
 def _columns(where: str, table: pa.Table) -> tuple[list[str], np.ndarray]:
