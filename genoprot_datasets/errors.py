@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["GenoProtError", "SourceError"]
+__all__ = ["GenoProtError", "SourceError", "meant"]
 
 
 class GenoProtError(Exception):
@@ -45,3 +47,17 @@ class SourceError(GenoProtError):
         # Names come out of damaged files, and the message has to stay one line.
         text = f"{where}: {message}"
         super().__init__("".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text))
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """A question in brackets after a name that is not known, where one that is known resembles it.
+
+    Examples
+    --------
+    >>> meant("unirep64", ["kmer-4", "unirep-64"])
+    " (did you mean 'unirep-64'?)"
+    >>> meant("luck", ["kmer-4", "unirep-64"])
+    ''
+    """
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

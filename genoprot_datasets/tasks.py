@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from genoprot_datasets.errors import GenoProtError
+from genoprot_datasets.errors import GenoProtError, meant
 
 __all__ = ["EVAL_SAMPLES", "GROUPS", "TASKS", "TaskSpec", "get_task", "matched_config"]
 
@@ -186,7 +186,9 @@ def get_task(name: str) -> TaskSpec:
     try:
         return TASKS[name]
     except KeyError:
-        raise GenoProtError(f"unknown task {name!r}; the tasks are {', '.join(TASKS)}") from None
+        raise GenoProtError(
+            f"unknown task {name!r}{meant(name, TASKS)}; the tasks are {', '.join(TASKS)}"
+        ) from None
 
 
 def matched_config(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from genoprot_datasets.errors import GenoProtError
+from genoprot_datasets.errors import GenoProtError, meant
 
 __all__ = ["BASELINES", "PREFIX", "RULES", "baseline_names"]
 
@@ -42,5 +42,9 @@ def baseline_names(names: Iterable[str]) -> tuple[str, ...]:
     """
     wanted = {name if name.startswith(PREFIX) else PREFIX + name for name in names}
     for name in sorted(wanted - set(BASELINES)):
-        raise GenoProtError(f"unknown baseline {name!r}; the baselines are {', '.join(BASELINES)}")
+        known = [baseline.removeprefix(PREFIX) for baseline in BASELINES]
+        short = name.removeprefix(PREFIX)
+        raise GenoProtError(
+            f"unknown baseline {short!r}{meant(short, known)}; the baselines are {', '.join(known)}"
+        )
     return tuple(name for name in BASELINES if name in wanted)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from genoprot_datasets.errors import GenoProtError
+from genoprot_datasets.errors import GenoProtError, meant
 from genoprot_evaluate.encoders.base import Encoder, resolve_view
 from genoprot_evaluate.encoders.hub_weights import fetch_weights, is_hub_id, locate_weights
 from genoprot_evaluate.encoders.plugins import (
@@ -157,7 +157,7 @@ def load_encoder(
     if not folder.is_dir() and str(name) in (installed := installed_encoders()):
         return made_encoder(str(name), loaded(installed[str(name)]), weights, device, modality, readout)
     if not folder.is_dir():
-        kind = "no such folder" if os.sep in str(name) else "unknown"
+        kind = "no such folder" if os.sep in str(name) else "unknown" + meant(str(name), REGISTRY)
         raise GenoProtError(
             f"encoder {str(name)!r}: {kind}; the built-in encoders are {', '.join(REGISTRY)}, "
             "any folder or Hub id owner/name@revision with config.json, a tokenizer and safetensors weights "

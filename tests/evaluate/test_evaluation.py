@@ -313,7 +313,7 @@ def test_without_encoders_only_baselines_are_scored(tiny_dataset):
     [
         ({"tasks": ["ppi", "stability"]}, "unknown task 'stability'; the tasks are pfam"),
         ({"members": ["gamma"]}, "ensemble member 'gamma' has no embeddings here; there are alpha, beta"),
-        ({"baselines": ["luck"]}, "unknown baseline 'baseline:luck'"),
+        ({"baselines": ["luck"]}, "unknown baseline 'luck'"),
         ({"seed": -1}, "seed -1 is negative"),
         ({"missing": "ignore"}, "missing='ignore'"),
         ({"embeddings": {"ensemble:soft": {}}}, "names with a colon"),
