@@ -26,6 +26,8 @@ from genoprot_datasets.synthetic import synthesize
 
 TAXA = {32630: "synthetic", 32644: "other"}
 TASKS = ["pfam", "melanoma", "ppi"]
+TWINS = ("synthetic", "twin")
+MEDIAN = "the threshold is the median over all pairs"
 
 
 def rename(folder, taxon, name):
@@ -192,7 +194,7 @@ def test_an_example_of_another_folder_is_refused(parts, tmp_path):
 def twins(synthetic_sources, tmp_path_factory):
     """Folders of two species with the same proteins, each divided by another seed."""
     folder = tmp_path_factory.mktemp("twins")
-    for seed, name in enumerate(("synthetic", "twin")):
+    for seed, name in enumerate(TWINS):
         build(synthetic_sources, folder / name, tasks=TASKS, seed=seed, group_identical=True)
     rename(folder / "twin", 32644, "twin")
     return folder / "synthetic", folder / "twin"
@@ -309,9 +311,40 @@ def test_grouping_of_one_species_is_checked(twins, tmp_path):
 
 
 def test_too_few_train_examples_are_left(synthetic_sources, tmp_path):
-    for seed, name in enumerate(("synthetic", "twin")):
+    for seed, name in enumerate(TWINS):
         build(synthetic_sources, tmp_path / name, tasks=["disease"], seed=seed, eval_size=130)
     rename(tmp_path / "twin", 32644, "twin")
     with pytest.raises(GenoProtError, match=r"disease\w* has \d train examples per class without"):
         merge([tmp_path / "synthetic", tmp_path / "twin"], tmp_path / "out", drop_identical=True)
     assert not (tmp_path / "out").exists()
+
+
+def test_labels_of_two_species_are_computed_again(synthetic_sources, tmp_path):
+    """Each species has vectors and a median of its own."""
+    for seed, name in enumerate(TWINS):
+        build(synthetic_sources, tmp_path / name, tasks=["function", "ppi"], seed=seed, identities=False)
+    rename(tmp_path / "twin", 32644, "twin")
+    out = tmp_path / "out"
+    merge([tmp_path / "synthetic", tmp_path / "twin"], out)
+    report = audit(out)
+    assert report["green"]
+    assert report["not_recomputed"] == []
+    details = {check["name"]: check["detail"] for check in report["checks"]}
+    medians = {details[f"function/train of {name} construct: {MEDIAN}"] for name in TWINS}
+    assert len(medians) == 2
+    assert details["function/eval: labels follow from the vectors of the terms"] == "0 do not"
+    assert details["ppi/train: labels follow from the interactions"] == "0 do not"
+
+    path = out / "function" / "train-00000-of-00001.parquet"
+    table = pq.read_table(path)
+    labels = table["label"].to_pylist()
+    first = table["species"].to_pylist().index(32644)
+    other = labels.index(1 - labels[first], first)
+    labels[first], labels[other] = labels[other], labels[first]
+    place = table.schema.get_field_index("label")
+    write_parquet(table.set_column(place, table.field(place), pa.array(labels, pa.int8())), path)
+    broken = {check["name"] for check in audit(out)["checks"] if not check["passed"]}
+    assert broken == {
+        "files are those of the manifest",
+        "function/train: labels follow from the vectors of the terms",
+    }
