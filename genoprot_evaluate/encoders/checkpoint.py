@@ -19,6 +19,7 @@ from genoprot_evaluate.encoders.weights import check_keys, check_safetensors, fi
 __all__ = ["Checkpoint", "Origin", "open_checkpoint", "same_names"]
 
 CONFIG = "config.json"
+META = "meta.json"
 WEIGHTS = "model.safetensors"
 NOTHING = re.compile(r"(?!)")
 
@@ -225,7 +226,9 @@ def open_checkpoint(weights: str | Path, beside: Iterable[str] = ()) -> Checkpoi
     ----------
     weights : str or Path
         A safetensors file, or a folder with ``model.safetensors``, with shards and their index, or with one
-        safetensors file of any name; ``config.json`` is read from the same folder where it is there.
+        safetensors file of any name, or one of several named ``NAME.weights.safetensors``; ``config.json`` is
+        read from the same folder where it is there. Where it is not, the configuration is what ``meta.json``
+        says of NAME, as sets of reference vectors have it.
     beside : iterable of str
         Further files of that folder, a tokenizer say, on which the vectors depend; part of the digest where
         they are there.
@@ -239,11 +242,12 @@ def open_checkpoint(weights: str | Path, beside: Iterable[str] = ()) -> Checkpoi
     files = _weight_files(path)
     shapes = {file: check_safetensors(file) for file in files}
     folder = files[0].parent
-    others = [folder / name for name in (CONFIG, *beside) if (folder / name).is_file()]
+    about = next((name for name in (CONFIG, META) if (folder / name).is_file()), CONFIG)
+    others = [folder / name for name in (about, *beside) if (folder / name).is_file()]
     lines = "\n".join(f"{file.name} {sha256_of(file)}" for file in [*files, *others])
     return Checkpoint(
         path,
-        _read_config(folder / CONFIG) if folder / CONFIG in others else {},
+        _read_config(folder / about, files[0]) if folder / about in others else {},
         {key: shape for found in shapes.values() for key, shape in found.items()},
         {key: file for file, found in shapes.items() for key in found},
         hashlib.sha256(lines.encode()).hexdigest(),
@@ -266,14 +270,20 @@ def _weight_files(path: Path) -> list[Path]:
     return [path / name for name in names]
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def _read_config(path: Path, weights: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise SourceError(path, f"not JSON ({' '.join(str(error).split())})") from None
     if not isinstance(config, dict):
         raise SourceError(path, "not a JSON object")
-    return config
+    if path.name == CONFIG:
+        return config
+    entry = config.get(weights.name.partition(".")[0], config)
+    found = entry.get("config", entry.get("hparams", entry if entry is not config else {}))
+    if not isinstance(found, dict):
+        raise SourceError(path, f"says of {weights.name} no JSON object")
+    return found
 
 
 def _file_shape(origin: Origin, wanted: Mapping[str, torch.Tensor]) -> tuple[int, ...]:

@@ -78,8 +78,8 @@ class _Layer:
 class UniRep64(Placed):
     """Mean hidden state of the last layer of UniRep-64 over all positions, the start token included.
 
-    With the pooling "last" it is the hidden state of the last position. Weights of another number of units or
-    layers tell it.
+    With the pooling "last" it is the hidden state of the last position. The weights tell how many units and
+    layers there are.
 
     Sequences of a batch are packed by position, longest first, so that a step computes just the sequences
     that are still running and no padding enters.

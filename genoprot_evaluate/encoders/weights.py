@@ -35,7 +35,8 @@ def find_weights(path: str | Path, preferred: str) -> Path:
     path : str or Path
         The file itself, or a folder that holds it.
     preferred : str
-        Name of the file in a folder that holds several.
+        Name of the file in a folder that holds several; without it, the one whose name ends in
+        ``.weights.safetensors``.
 
     Returns
     -------
@@ -57,8 +58,9 @@ def find_weights(path: str | Path, preferred: str) -> Path:
     found = sorted(path.glob("*.safetensors"))
     if (path / preferred) in found:
         return path / preferred
-    if len(found) == 1:
-        return found[0]
+    named = [file for file in found if file.name.endswith(".weights.safetensors")]
+    if len(found) == 1 or len(named) == 1:
+        return (named or found)[0]
     if found:
         names = list_names(file.name for file in found)
         raise SourceError(
