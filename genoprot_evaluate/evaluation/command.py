@@ -6,7 +6,8 @@ import argparse
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from genoprot_datasets.errors import GenoProtError
@@ -14,11 +15,12 @@ from genoprot_datasets.schema import FOLDS
 from genoprot_datasets.tasks import GROUPS, TASKS
 from genoprot_evaluate.baselines import BASELINES
 from genoprot_evaluate.embed.processes import Processes
+from genoprot_evaluate.evaluation.kept_fits import working_folder
 from genoprot_evaluate.evaluation.scoring import DEFAULT_BASELINES, MISSING, MISSING_SHARE, evaluate
 from genoprot_evaluate.evaluation.task_choice import LISTED, TaskNames
 from genoprot_evaluate.evaluation.ticker import Ticker
 from genoprot_evaluate.heads import BATCHES, VALIDATIONS, HeadConfig
-from genoprot_evaluate.results import RECORD_NAME
+from genoprot_evaluate.results import RECORD_NAME, read_record
 from genoprot_evaluate.store import EmbeddingTable, load_embeddings, run_folders
 from genoprot_evaluate.tables import WIDTH, format_scores
 
@@ -122,6 +124,9 @@ def run(args: argparse.Namespace) -> int:
             )
         tables[table.name], folders[table.name] = table, folder
     processes, ticker = Processes.here(args.device), Ticker()
+    if processes.first:
+        for words in _what_is_there(Path(args.out), sorted(tables)):
+            print(words, file=sys.stderr)
     try:
         record = evaluate(
             tables,
@@ -150,6 +155,18 @@ def run(args: argparse.Namespace) -> int:
     print(f"{Path(args.out) / RECORD_NAME} is written; for tables, figures and a page:")
     print(f"genoprot report {shlex.quote(args.out)} --out report/")
     return 0
+
+
+def _what_is_there(out: Path, encoders: Sequence[str]) -> Iterator[str]:
+    """What an earlier run has left: cells to go on from, or a record of other encoders."""
+    cells = len(list(working_folder(out).glob("*.npz")))
+    if cells:
+        yield f"an earlier run was ended: of its {cells} finished cells those that are of this run are taken"
+    if (out / RECORD_NAME).is_file():
+        with suppress(GenoProtError):
+            before = read_record(out).models_of("encoder")
+            if sorted(before) != list(encoders):
+                yield f"{out / RECORD_NAME} of {', '.join(before) or 'the baselines'} will be replaced"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

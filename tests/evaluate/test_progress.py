@@ -7,7 +7,10 @@ import io
 import numpy as np
 import pytest
 
+from genoprot_evaluate.cli import main
+from genoprot_evaluate.embed import embed
 from genoprot_evaluate.evaluation import Progress, Ticker, evaluate
+from genoprot_evaluate.evaluation.kept_fits import working_folder
 from genoprot_evaluate.evaluation.progress import Tracker
 from genoprot_evaluate.heads import HeadConfig
 from genoprot_evaluate.results import Score
@@ -113,3 +116,21 @@ def test_progress_counts_every_cell(tiny_dataset):
     ]
     epochs = [epoch for tick in ticks for *cell, epoch in tick.running if cell == ["ppi", "alpha"]]
     assert sorted(set(epochs)) == list(range(scored[0].score.epochs + 1))
+
+
+def test_command_tells_what_an_earlier_run_left(tiny_dataset, tmp_path, capsys):
+    embeddings, out = tmp_path / "embeddings", tmp_path / "results"
+    for name in ("composition", "dipeptide"):
+        embed(name, tiny_dataset, embeddings)
+    given = ["evaluate", "--dataset", str(tiny_dataset), "--tasks", "disease", "--baselines", "majority"]
+    given += ["--out", str(out), "--embeddings"]
+    assert main([*given, str(embeddings / "composition")]) == 0
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    working_folder(out).mkdir()
+    (working_folder(out) / "0.npz").touch()
+    assert main([*given, str(embeddings)]) == 0
+    ended, replaced, _ = capsys.readouterr().err.splitlines()
+    assert ended == "an earlier run was ended: of its 1 finished cells those that are of this run are taken"
+    assert replaced == f"{out / 'results.json'} of composition will be replaced"
+    assert main([*given, str(embeddings)]) == 0
+    assert len(capsys.readouterr().err.splitlines()) == 1
