@@ -122,6 +122,17 @@ class ResultRecord:
         """Names of the models of one kind, sorted."""
         return tuple(sorted(name for name, model in self.models.items() if model.kind == kind))
 
+    def __repr__(self) -> str:
+        # A record has thousands of numbers; `tables.format_scores` shows those that matter.
+        counts = ", ".join(
+            f"{len(names)} {kind}{'s' * (len(names) != 1)}"
+            for kind in KINDS
+            if (names := self.models_of(kind))
+        )
+        return (
+            f"<ResultRecord of {self.dataset['name']}, seed {self.seed}: {', '.join(self.tasks)}; {counts}>"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON values."""
         return json.loads(self.to_json())

@@ -102,6 +102,10 @@ def test_floats_are_written_to_the_last_digit_and_keys_sorted():
     assert make_record().to_dict() == raw
 
 
+def test_a_record_is_shown_in_one_line():
+    assert repr(make_record()) == "<ResultRecord of tiny, seed 3: pfam, ppi; 2 encoders, 1 ensemble>"
+
+
 def test_order_of_entries_does_not_show():
     record = make_record()
     turned = make_record(
