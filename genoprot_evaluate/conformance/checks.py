@@ -10,6 +10,7 @@ from genoprot_evaluate.conformance.outcome import Check, Failed, Outcome, Skippe
 from genoprot_evaluate.conformance.special_tokens import special_tokens_do_not_count
 from genoprot_evaluate.conformance.subject import LONGEST, TOLERANCE, Subject
 from genoprot_evaluate.encoders.base import Encoder, check_encoder, resolve_view
+from genoprot_evaluate.encoders.joined import JoinedViews
 
 __all__ = ["CHECKS", "check_conformance"]
 
@@ -58,8 +59,8 @@ def check_conformance(
     Parameters
     ----------
     encoder : Encoder
-    modality : {"dna", "protein"}, optional
-        What to give an encoder of both.
+    modality : {"dna", "protein", "both"}, optional
+        What to give an encoder of both; with "both" it is the joined vectors of a record that are checked.
     tolerance : float
         Largest difference that batches may make, as a share of the largest absolute value of the vectors.
     longest : int
@@ -87,10 +88,8 @@ def check_conformance(
     if longest < 1 or not tolerance >= 0:
         raise GenoProtError(f"longest {longest} and tolerance {tolerance}: give positive numbers")
     view = resolve_view(check_encoder(encoder).spec, modality)
-    if view == "both":
-        raise GenoProtError(
-            f"encoder {encoder.spec.name}: the view both joins the vectors of dna and protein; check these"
-        )
+    if view == "both" and not isinstance(encoder, JoinedViews):
+        encoder = JoinedViews(encoder, encoder, f"{encoder.spec.name}-both")
     subject = Subject(encoder, view, tolerance, longest)
     outcomes: dict[str, Outcome] = {}
     for check in CHECKS:

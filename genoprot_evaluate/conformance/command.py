@@ -7,7 +7,7 @@ import argparse
 from genoprot_evaluate.conformance.checks import CHECKS, check_conformance
 from genoprot_evaluate.conformance.outcome import STATUSES, Outcome
 from genoprot_evaluate.conformance.subject import LONGEST, TOLERANCE
-from genoprot_evaluate.encoders.base import resolve_view
+from genoprot_evaluate.encoders.base import MODALITIES, resolve_view
 from genoprot_evaluate.encoders.choices import add_readout_arguments, chosen_readout
 from genoprot_evaluate.encoders.registry import load_encoder
 
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "encoder", metavar="ENCODER", help="built-in name, transformers checkpoint folder, or module:Class"
     )
     parser.add_argument("--weights", metavar="PATH", help="folder or safetensors file with the weights")
-    parser.add_argument("--modality", choices=("dna", "protein"), help="what to give the encoder")
+    parser.add_argument("--modality", choices=MODALITIES, help="what to give the encoder")
     parser.add_argument("--device", metavar="DEVICE", help="cpu, cuda:0, ...; default: the best there is")
     parser.add_argument(
         "--tolerance",

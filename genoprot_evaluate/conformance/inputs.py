@@ -33,19 +33,19 @@ def case_does_not_matter(subject: Subject) -> str:
 
 def ambiguous_letters_are_read(subject: Subject) -> str:
     """Each letter amid others, and alone for a stretch."""
-    letters = AMBIGUOUS[subject.view]
-    unread = [letter for letter in letters if not _finite(subject, _with_letter(subject, letter))]
+    letters = [(view, letter) for view in subject.views for letter in AMBIGUOUS[view]]
+    unread = [letter for view, letter in letters if not _finite(subject, _with_letter(subject, view, letter))]
     if unread:
         raise Failed(f"NaN or infinity with {' '.join(unread)}")
-    return " ".join(letters)
+    return " ".join(letter for _, letter in letters)
 
 
 def foreign_letters_are_no_crash(subject: Subject) -> str:
     """Each letter gives a finite vector, or an error in one line."""
     read, refused = [], []
-    for letter in FOREIGN[subject.view]:
+    for view, letter in ((of, letter) for of in subject.views for letter in FOREIGN[of]):
         try:
-            if not _finite(subject, _with_letter(subject, letter)):
+            if not _finite(subject, _with_letter(subject, view, letter)):
                 raise Failed(f"NaN or infinity with {letter!r}")
             read.append(letter)
         except GenoProtError:
@@ -56,9 +56,10 @@ def foreign_letters_are_no_crash(subject: Subject) -> str:
 
 def one_letter_is_read(subject: Subject) -> str:
     """A sequence of one letter."""
-    if not _finite(subject, [_START[subject.view]]):
-        raise Failed(f"NaN or infinity for {_START[subject.view]!r}")
-    return f"{_START[subject.view]!r} has a vector"
+    start = subject.record(_START.__getitem__)
+    if not _finite(subject, [start]):
+        raise Failed(f"NaN or infinity for {start!r}")
+    return f"{start!r} has a vector"
 
 
 def empty_sequence_is_no_crash(subject: Subject) -> str:
@@ -96,10 +97,18 @@ def _unless_refused(subject: Subject, sequences: list[str]) -> np.ndarray | None
         ) from None
 
 
-def _with_letter(subject: Subject, letter: str) -> list[str]:
-    sides = subject.sequence(11)
-    room = subject.sequence(2 * len(sides) + 1)
-    return [(sides + letter + sides)[-len(room) :], letter * len(subject.sequence(7))]
+def _with_letter(subject: Subject, view: str, letter: str) -> list[str]:
+    """A letter of a view amid others, and alone; the other one of both is an ordinary sequence."""
+    sides, room, alone = subject.held(11), subject.held(23), subject.held(7)
+
+    def amid(of: str) -> str:
+        letters = Subject(subject.encoder, of).text(sides)
+        return (letters + (letter if of == view else "") + letters)[-room:]
+
+    return [
+        subject.record(amid),
+        subject.record(lambda of: letter * alone if of == view else amid(of)),
+    ]
 
 
 def _finite(subject: Subject, sequences: list[str]) -> bool:

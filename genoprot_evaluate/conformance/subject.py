@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from genoprot_datasets.seeding import generator
-from genoprot_evaluate.encoders.base import Encoder, EncoderSpec
+from genoprot_evaluate.encoders.base import VIEW_BREAK, Encoder, EncoderSpec
 
 __all__ = ["AMBIGUOUS", "FOREIGN", "LONGEST", "TOLERANCE", "Subject", "deviation"]
 
@@ -35,12 +35,12 @@ class Subject:
     Parameters
     ----------
     encoder : Encoder
-    view : {"dna", "protein"}
-        What it is given.
+    view : {"dna", "protein", "both"}
+        What it is given; DNA and protein of a record with `VIEW_BREAK` in between where it is both.
     tolerance : float
         As `TOLERANCE`.
     longest : int
-        Most letters of a sequence that it is given.
+        Most letters of a sequence, of either one of both, that it is given.
     """
 
     encoder: Encoder
@@ -58,15 +58,32 @@ class Subject:
         """Whether the encoder, not the engine, splits long sequences."""
         return hasattr(self.encoder, "window_counts")
 
+    @property
+    def views(self) -> tuple[str, ...]:
+        """What a record is made of: DNA, protein, or one and the other."""
+        return ("dna", "protein") if self.view == "both" else (self.view,)
+
+    def record(self, part: Callable[[str], str]) -> str:
+        """A record of what a function gives for each of its views."""
+        return VIEW_BREAK.join(part(view) for view in self.views)
+
     def text(self, length: int, label: str = "") -> str:
-        """Random letters, the same for the same arguments."""
-        rng = generator(0, "conformance", self.view, str(length), label)
-        return "".join(rng.choice(list(_LETTERS[self.view]), size=length))
+        """Random letters, the same for the same arguments, so many of each view."""
+
+        def letters(view: str) -> str:
+            rng = generator(0, "conformance", view, str(length), label)
+            return "".join(rng.choice(list(_LETTERS[view]), size=length))
+
+        return self.record(letters)
+
+    def held(self, length: int) -> int:
+        """As many letters as asked for or as the context holds."""
+        context = None if self.splits_itself else self.spec.context
+        return min(length, context or length)
 
     def sequence(self, length: int, label: str = "") -> str:
         """Random letters, as many as asked for or as the context holds."""
-        context = None if self.splits_itself else self.spec.context
-        return self.text(min(length, context or length), label)
+        return self.text(self.held(length), label)
 
     def mixed(self) -> list[str]:
         """Sequences of different lengths, longest first."""

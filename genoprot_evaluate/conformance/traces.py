@@ -21,6 +21,7 @@ from genoprot_evaluate.conformance.outcome import Failed
 from genoprot_evaluate.conformance.subject import Subject, deviation
 from genoprot_evaluate.embed import embed
 from genoprot_evaluate.encoders.apply import embed_sequences
+from genoprot_evaluate.encoders.base import VIEW_BREAK
 from genoprot_evaluate.store import load_embeddings
 
 __all__ = ["arguments_stay", "engine_agrees", "random_state_stays"]
@@ -60,7 +61,7 @@ def engine_agrees(subject: Subject) -> str:
     expected = embed_sequences(subject.encoder, sequences, accessions, budget).vectors
     with tempfile.TemporaryDirectory(prefix="genoprot-check-") as name:
         folder = Path(name)
-        _write_dataset(folder / "dataset", accessions, sequences, subject.view)
+        _write_dataset(folder / "dataset", accessions, sequences, subject.views)
         with contextlib.redirect_stdout(io.StringIO()):
             out = embed(
                 subject.encoder,
@@ -108,10 +109,13 @@ def _seeded() -> Iterator:
             torch.set_rng_state(tensor)
 
 
-def _write_dataset(folder: Path, accessions: list[str], sequences: list[str], view: str) -> None:
+def _write_dataset(folder: Path, accessions: list[str], sequences: list[str], views: tuple[str, ...]) -> None:
     """The least that `PublishedDataset` reads."""
+    columns = dict(zip(views, zip(*(sequence.split(VIEW_BREAK) for sequence in sequences)), strict=True))
     for fold, rows in (("train", slice(None, None, 2)), ("eval", slice(1, None, 2))):
-        table = pa.table({"accession": accessions[rows], view: sequences[rows]})
+        table = pa.table(
+            {"accession": accessions[rows]} | {view: texts[rows] for view, texts in columns.items()}
+        )
         write_parquet(table, folder / split_path(SEQUENCES_CONFIG, fold))
     manifest = {"name": "conformance", "fingerprint": "none"}
     (folder / MANIFEST_NAME).write_text(json.dumps(manifest), encoding="utf-8")

@@ -31,6 +31,7 @@ from genoprot_evaluate import conformance
 from genoprot_evaluate.conformance import CHECKS, check_conformance
 from genoprot_evaluate.conformance.command import add_arguments, run
 from genoprot_evaluate.encoders import EncoderSpec, load_encoder
+from genoprot_evaluate.encoders.base import MODALITIES
 from genoprot_evaluate.encoders.registry import REGISTRY
 
 KMER = "genoprot_evaluate.encoders.kmer"
@@ -156,9 +157,9 @@ def test_registered_encoders_pass_with_small_weights(name, tmp_path):
     assert module in CHECKPOINTS, f"{name} is registered: give {module} a checkpoint in small_checkpoints.py"
     weights = CHECKPOINTS[module](name, tmp_path)
     modality = getattr(import_module(module), attribute).spec.modality
-    for view in ("dna", "protein") if modality == "both" else (modality,):
+    for view in MODALITIES if modality == "both" else (modality,):
         encoder = load_encoder(name, weights=weights, modality=view, device="cpu")
-        assert type(encoder).__name__ == attribute
+        assert type(encoder).__name__ == ("JoinedViews" if view == "both" else attribute)
         assert not failures(encoder, modality=view, longest=600)
 
 
@@ -188,7 +189,7 @@ def test_a_checkpoint_folder_passes(tmp_path, capsys):
     assert "1 before and 1 behind the sequence do not count" in out
 
 
-@pytest.mark.parametrize("view", ["dna", "protein"])
+@pytest.mark.parametrize("view", MODALITIES)
 def test_an_encoder_of_both_is_given_what_is_asked_for(view):
     encoder = Honest()
     encoder.spec = replace(Honest.spec, modality="both")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -72,5 +74,21 @@ def test_what_is_no_record_is_refused():
     for text in ("ACGT", f"ACGT{VIEW_BREAK}", f"A{VIEW_BREAK}C{VIEW_BREAK}G"):
         with pytest.raises(GenoProtError, match="record 0 of the batch is not DNA, a tab and a protein"):
             joined.embed([text])
-    with pytest.raises(GenoProtError, match="joins the vectors of dna and protein; check these"):
-        check_conformance(Letters(), modality="both")
+
+
+@pytest.mark.parametrize("cut", ["dna", "protein"])
+def test_checks_find_a_view_that_is_cut_off(cut):
+    class Cut(Letters):
+        spec = replace(Letters.spec, title="Cut", readout="length", context=None)
+
+        def embed(self, sequences):
+            return super().embed([sequence[:20] for sequence in sequences])
+
+    class Whole(Cut):
+        embed = Letters.embed
+
+    views = {view: Cut() if view == cut else Whole() for view in ("dna", "protein")}
+    joined = JoinedViews(views["dna"], views["protein"], "pair")
+    found = {outcome.name: outcome for outcome in check_conformance(joined, modality="both", longest=90)}
+    assert found["context"].status == "fail"
+    assert found["context"].reason.startswith(f"the last 22 of 90 letters of {cut} make no difference")
