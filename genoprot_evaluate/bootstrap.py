@@ -18,6 +18,7 @@ LEVEL = 0.95
 """Nominal coverage of an interval."""
 
 _BLOCK = 4_000_000
+_UNIT = 1 << 40
 
 
 class Estimate(NamedTuple):
@@ -47,12 +48,13 @@ class ResampledMeans:
     Parameters
     ----------
     means : ndarray, shape=(series,), dtype=float64
+        Mean over the samples of the mean over the examples of a sample.
     replicates : ndarray, shape=(series, resamples), dtype=float64
     by_protein : ndarray, shape=(series, proteins), dtype=float64
-        Sum of the deviations from the mean of the class over the examples of each protein, as a share of
-        all examples.
+        Sum of the deviations from the mean of the class over the examples of each protein, each times its
+        share of the mean.
     by_example : ndarray, shape=(series, distinct examples), dtype=float64
-        Deviation of each distinct example, times how often it occurs, as a share of all examples.
+        Deviation of each distinct example times its share of the mean.
     arity : int
         Proteins in an example.
     """
@@ -107,13 +109,15 @@ def resample_means(
     values: np.ndarray,
     rng: np.random.Generator,
     resamples: int = RESAMPLES,
+    sample: np.ndarray | None = None,
 ) -> ResampledMeans | None:
     """Draw the proteins of a task again, with replacement, and take the means anew.
 
-    The weight of an example in a resample is the product of how often each of its proteins was drawn, times
-    how often the example occurs. Each class keeps its share of the mean, since the samples are balanced by
-    design and not by the proteins. Weights are whole numbers, so sums of whole values are exact and the
-    same on every machine.
+    The mean is that over samples of the mean over the examples of a sample, so an example of a small sample
+    has a larger share of it. The weight of an example in a resample is the product of how often each of its
+    proteins was drawn, times its share. Each class keeps its share of the mean, since the samples are
+    balanced by design and not by the proteins. Shares are whole numbers of a unit, to 10 digits, so sums of
+    whole values are exact and the same on every machine.
 
     Parameters
     ----------
@@ -126,6 +130,8 @@ def resample_means(
         What is averaged, between 0 and 1.
     rng : numpy.random.Generator
     resamples : int
+    sample : ndarray, shape=(examples,), dtype=integer, optional
+        Sample of each example; all are of one when left out.
 
     Returns
     -------
@@ -143,22 +149,24 @@ def resample_means(
     if len(proteins) < 3:
         return None
     keys = np.column_stack([np.sort(local.reshape(members.shape), axis=1), labels])
-    distinct, inverse, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
+    distinct, inverse = np.unique(keys, axis=0, return_inverse=True)
     inverse, columns, classes = inverse.reshape(-1), distinct[:, :-1], distinct[:, -1]
-    sums = np.stack([np.bincount(inverse, weights=row, minlength=len(distinct)) for row in values])
+    units = _units(np.zeros(len(labels), dtype=np.int64) if sample is None else sample)
+    shares = np.bincount(inverse, weights=units, minlength=len(distinct))
+    sums = np.stack([np.bincount(inverse, weights=units * row, minlength=len(distinct)) for row in values])
     means, replicates, by_example = 0.0, 0.0, np.zeros(sums.shape)
     complete = np.ones(resamples, dtype=bool)
-    terms = np.vstack([counts, sums])
+    terms = np.vstack([shares, sums])
     present = np.unique(classes)
     totals = _weighted_sums(
         columns, np.vstack([terms * (classes == label) for label in present]), len(proteins), rng, resamples
     )
     for label, part in zip(present, np.split(totals, len(present), axis=1)):
         chosen = classes == label
-        share = counts[chosen].sum() / counts.sum()
-        mean = sums[:, chosen].sum(axis=1) / counts[chosen].sum()
+        share = shares[chosen].sum() / shares.sum()
+        mean = sums[:, chosen].sum(axis=1) / shares[chosen].sum()
         means = means + share * mean
-        deviations = (sums[:, chosen] - mean[:, None] * counts[chosen]) / counts.sum()
+        deviations = (sums[:, chosen] - mean[:, None] * shares[chosen]) / shares.sum()
         # They are taken from the mean of the class itself, which makes them too small by this factor.
         by_example[:, chosen] = deviations * math.sqrt(chosen.sum() / max(1, chosen.sum() - 1))
         complete &= part[:, 0] > 0
@@ -170,6 +178,13 @@ def resample_means(
         for column in columns.T:
             by_protein[series] += np.bincount(column, weights=row, minlength=len(proteins))
     return ResampledMeans(means, replicates[complete].T, by_protein, by_example, members.shape[1])
+
+
+def _units(sample: np.ndarray) -> np.ndarray:
+    """Share that each example has of the mean over samples, in whole numbers without a common divisor."""
+    _, place, sizes = np.unique(sample, return_inverse=True, return_counts=True)
+    units = np.rint(_UNIT / sizes).astype(np.int64)
+    return (units // np.gcd.reduce(units))[place.reshape(-1)].astype(np.float64)
 
 
 def _weighted_sums(

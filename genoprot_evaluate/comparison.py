@@ -71,7 +71,8 @@ def compare_models(record: ResultRecord, predictions: pa.Table) -> ResultRecord:
         right = [found.predicted[name] == found.labels for name in names]
         right += [predicted == found.labels for predicted in others.values()]
         rng = generator(record.seed, "bootstrap", task)
-        resampled = resample_means(found.members, found.labels, np.stack(right).astype(np.float64), rng)
+        values = np.stack(right).astype(np.float64)
+        resampled = resample_means(found.members, found.labels, values, rng, sample=found.sample)
         if resampled is None:
             continue
         for series, name in enumerate(names):
@@ -92,6 +93,7 @@ class _Predictions(NamedTuple):
 
     members: np.ndarray
     labels: np.ndarray
+    sample: np.ndarray
     predicted: dict[str, np.ndarray]
     probabilities: dict[str, np.ndarray]
 
@@ -112,7 +114,7 @@ def _predictions_of(
     accessions = [part[column] for column in ("accession_a", "accession_b") if part[column].null_count == 0]
     known = pa.array(sorted(set().union(*(column.to_pylist() for column in accessions))))
     members = np.stack([pc.index_in(column, value_set=known).to_numpy() for column in accessions], axis=1)
-    return _Predictions(members, labels, predicted, probabilities)
+    return _Predictions(members, labels, part["sample"].to_numpy(), predicted, probabilities)
 
 
 def _equal(found: Sequence[float], expected: Sequence[float | None]) -> bool:

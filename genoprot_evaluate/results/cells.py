@@ -171,7 +171,7 @@ class Comparison:
     first, second : str
         Models.
     difference : float
-        Accuracy of the first less that of the second, over all samples together.
+        Mean accuracy of the first over the samples less that of the second.
     low, high : float
         Interval of the difference, from the resamples of the proteins.
     p : float
@@ -243,7 +243,7 @@ class Gain:
     ----------
     encoder, ensemble : str
     together, without : float
-        Accuracy of the ensemble with the encoder and without it, over all samples together.
+        Mean accuracy over the samples of the ensemble with the encoder and without it.
     low, high : float
         Interval of the difference, from the resamples of the proteins.
     p : float

@@ -39,6 +39,41 @@ def test_replicates_are_means_weighted_by_the_product_of_multiplicities():
     np.testing.assert_allclose(found.replicates, np.array(expected).T)
 
 
+def test_samples_of_different_size_count_alike():
+    rng = np.random.default_rng(2)
+    members = rng.permutation(np.tile(all_pairs(9), (3, 1)))
+    labels = members.sum(axis=1) % 2
+    sample = np.repeat([4, 7, 9], [60, 31, 17])
+    values = rng.integers(0, 2, size=(2, len(members))).astype(float)
+    found = resample_means(members, labels, values, np.random.default_rng(5), 40, sample=sample)
+    by_sample = np.stack([values[:, sample == one].mean(axis=1) for one in (4, 7, 9)])
+    np.testing.assert_allclose(found.means, by_sample.mean(axis=0), atol=1e-9)
+    shares = 1 / (3 * np.array([(sample == one).sum() for one in sample]))
+    expected = []
+    for drawn in np.random.default_rng(5).integers(9, size=(40, 9)):
+        times = np.bincount(drawn, minlength=9)
+        weights = shares * times[members[:, 0]] * times[members[:, 1]]
+        if min(weights[labels == label].sum() for label in (0, 1)) == 0:
+            continue
+        expected.append(
+            sum(
+                shares[labels == label].sum()
+                * np.average(values[:, labels == label], axis=1, weights=weights[labels == label])
+                for label in (0, 1)
+            )
+        )
+    np.testing.assert_allclose(found.replicates, np.array(expected).T, atol=1e-9)
+
+
+def test_samples_of_one_size_are_as_one():
+    rng = np.random.default_rng(0)
+    members = all_pairs(16)
+    labels, values = rng.integers(0, 2, len(members)), rng.integers(0, 2, (1, len(members))).astype(float)
+    one = resample_means(members, labels, values, np.random.default_rng(1)).mean(0)
+    sample = np.arange(len(members)) % 10
+    assert resample_means(members, labels, values, np.random.default_rng(1), sample=sample).mean(0) == one
+
+
 def test_order_of_examples_and_of_their_proteins_decides_nothing():
     rng = np.random.default_rng(0)
     members = all_pairs(12)
@@ -119,6 +154,35 @@ def drawn_task(rng: np.random.Generator, proteins: int, per_class: int, effect: 
     ]
     rows = np.concatenate(rows)
     return universe[rows], labels[rows], right[rows].astype(float)
+
+
+SIZES = np.linspace(10, 170, 10).astype(int)
+RATES = np.linspace(0.55, 0.85, 10)
+
+
+def uneven_task(rng: np.random.Generator):
+    """Ten samples of 10 to 170 pairs, no pair in two, the larger the more often right."""
+    effects = 0.05 * rng.choice([-1, 1], size=60)
+    members = rng.permutation(all_pairs(60))[: SIZES.sum()]
+    sample = np.repeat(np.arange(10), SIZES)
+    labels = rng.integers(0, 2, len(members))
+    right = rng.random(len(members)) < RATES[sample] + effects[members].sum(axis=1)
+    return members, labels, right.astype(float), sample
+
+
+@pytest.mark.slow
+def test_intervals_of_samples_of_different_size_cover_the_mean_over_samples():
+    covered, of_pooled, sets = 0, 0, 1000
+    rng = np.random.default_rng(8)
+    for number in range(sets):
+        members, labels, right, sample = uneven_task(rng)
+        found = resample_means(members, labels, right[None], rng, 300, sample=sample).mean(0)
+        covered += found.low <= RATES.mean() <= found.high
+        if number < 100:
+            pooled = resample_means(members, labels, right[None], rng, 300).mean(0)
+            of_pooled += pooled.low <= RATES.mean() <= pooled.high
+    assert 0.93 <= covered / sets <= 0.97
+    assert of_pooled < 50
 
 
 @pytest.mark.slow
