@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,21 +11,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.snapshots import parse_hub_id
-from genoprot_evaluate.store.mapping import ordered_rows
+from genoprot_evaluate.store.mapping import gathered_rows
+from genoprot_evaluate.store.parts import Part, array_part, parquet_part, table_part, tensors_part
 from genoprot_evaluate.store.remote import fetch_embeddings
 from genoprot_evaluate.store.runs import damaged_file, finished_run, run_configs
-from genoprot_evaluate.store.tensors import read_tensors
 
 __all__ = ["VECTOR_SUFFIXES", "EmbeddingTable", "load_embeddings"]
-
-COLUMNS = ("accession", "embedding")
-MOST_BYTES = 64_000_000_000
-"""Bytes that the two columns of a file may take in memory."""
 
 _SHOWN = 3
 
@@ -126,12 +120,13 @@ def load_embeddings(source: Any, config: str | None = None, *, name: str | None 
     if isinstance(source, EmbeddingTable):
         return source
     if isinstance(source, Mapping) and not _is_dataset(source):
-        return _table(name or "embeddings", list(source), _matrix(list(source), list(source.values())))
+        return _of_rows(name or "embeddings", list(source), _matrix(list(source), list(source.values())))
     if isinstance(source, tuple) and len(source) == 2:
         accessions = [str(accession) for accession in source[0]]
-        return _table(name or "embeddings", accessions, _matrix(accessions, source[1]))
+        return _of_rows(name or "embeddings", accessions, _matrix(accessions, source[1]))
     if _is_dataset(source):
-        return _from_arrow(name or config or "embeddings", "the Dataset", _arrow_of(source))
+        part = table_part("the Dataset", _arrow_of(source))
+        return _table(name or config or "embeddings", [part], where=part.where)
     if isinstance(source, str | Path):
         return _from_folder(*_located(source, config), name)
     raise GenoProtError(
@@ -171,69 +166,18 @@ def _from_folder(folder: Path, config: str | None, name: str | None) -> Embeddin
     if other := [path for path in paths if path.suffix not in _READERS]:
         raise SourceError(other[0], "neither Parquet nor safetensors, and nothing else is read")
     parts = [_READERS[path.suffix](path) for path in paths]
-    for path, (_, vectors) in zip(paths, parts):
-        if vectors.shape[1] != parts[0][1].shape[1]:
+    for part in parts:
+        if part.width != parts[0].width:
             raise SourceError(
-                path, f"vectors of width {vectors.shape[1]}, but {parts[0][1].shape[1]} in {paths[0].name}"
+                part.where, f"vectors of width {part.width}, but {parts[0].width} in {paths[0].name}"
             )
-    accessions = [accession for part, _ in parts for accession in part]
-    matrix = parts[0][1] if len(parts) == 1 else np.concatenate([vectors for _, vectors in parts])
-    return _table(name or folder.name, accessions, matrix, run, where=str(folder))
+    return _table(name or folder.name, parts, run, where=str(folder))
 
 
-def _read(path: Path) -> pa.Table:
-    try:
-        with pq.ParquetFile(path) as file:
-            groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
-            size = sum(group.total_byte_size for group in groups)
-            if size > MOST_BYTES:
-                raise SourceError(path, f"{size:,} bytes of columns are more than {MOST_BYTES:,}")
-            there = set(COLUMNS) <= set(file.schema_arrow.names)
-            return file.read(list(COLUMNS)) if there else file.schema_arrow.empty_table()
-    except (pa.ArrowException, OSError) as error:
-        raise SourceError(path, f"not a readable Parquet file ({' '.join(str(error).split())})") from None
-
-
-def _read_parquet(path: Path) -> tuple[list[str], np.ndarray]:
-    return _columns(str(path), _read(path))
-
-
-_READERS = {".parquet": _read_parquet, ".safetensors": read_tensors}
+_READERS = {".parquet": parquet_part, ".safetensors": tensors_part}
 
 VECTOR_SUFFIXES = tuple(_READERS)
 """Endings of the files that vectors are read from."""
-
-
-def _columns(where: str, table: pa.Table) -> tuple[list[str], np.ndarray]:
-    missing = [column for column in COLUMNS if column not in table.column_names]
-    if missing:
-        raise SourceError(where, f"no column {', '.join(missing)}; it has {', '.join(table.column_names)}")
-    accessions = [str(accession) for accession in table["accession"].to_pylist()]
-    column = table["embedding"]
-    kind = column.type
-    if not (pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind)):
-        raise SourceError(where, f"column embedding is {kind}, not a list of numbers")
-    if column.null_count:
-        row = next(row for row, value in enumerate(column) if not value.is_valid)
-        raise SourceError(where, "no vector", record=accessions[row])
-    if not len(table):
-        raise SourceError(where, "no rows")
-    widths = pc.list_value_length(column).to_numpy()
-    if (widths != widths[0]).any():
-        row = int(np.flatnonzero(widths != widths[0])[0])
-        raise SourceError(
-            where, f"a vector of width {widths[row]}, but {widths[0]} before it", record=accessions[row]
-        )
-    try:
-        values = pc.list_flatten(column).to_numpy().astype(np.float32, copy=False)
-    except (ValueError, TypeError, pa.ArrowException):
-        raise SourceError(where, f"column embedding is {kind}, not a list of numbers") from None
-    return accessions, values.reshape(len(table), widths[0])
-
-
-def _from_arrow(name: str, where: str, table: pa.Table) -> EmbeddingTable:
-    accessions, vectors = _columns(where, table)
-    return _table(name, accessions, vectors, where=where)
 
 
 def _matrix(accessions: list[str], vectors: Any) -> np.ndarray:
@@ -249,32 +193,49 @@ def _matrix(accessions: list[str], vectors: Any) -> np.ndarray:
         ) from None
 
 
-def _table(
-    name: str,
-    accessions: list[str],
-    vectors: np.ndarray,
-    run: dict[str, Any] | None = None,
-    *,
-    where: str | None = None,
-) -> EmbeddingTable:
-    where = where or f"embeddings {name!r}"
+def _of_rows(name: str, accessions: list[str], vectors: np.ndarray) -> EmbeddingTable:
+    where = f"embeddings {name!r}"
     if not accessions:
         raise SourceError(where, "no rows")
-    if vectors.ndim != 2 or len(vectors) != len(accessions) or vectors.shape[1] == 0:
+    if vectors.ndim != 2 or len(vectors) != len(accessions):
         raise SourceError(
             where,
             f"{len(accessions)} accessions and a matrix of shape {vectors.shape}; expected one row each",
         )
+    return _table(name, [array_part(where, accessions, vectors)], where=where)
+
+
+def _table(
+    name: str, parts: Sequence[Part], run: dict[str, Any] | None = None, *, where: str
+) -> EmbeddingTable:
+    """Table of the rows of all parts, of which no more than a block is in memory beside the result."""
+    width = parts[0].width
+    if width == 0:
+        raise SourceError(where, "vectors of width 0")
+    accessions = [accession for part in parts for accession in part.accessions]
     order = np.argsort(np.array(accessions, dtype=object), kind="stable")
     ordered = [accessions[row] for row in order]
     twice = sorted({a for a, b in zip(ordered, ordered[1:]) if a == b})
     if twice:
         raise SourceError(where, f"{len(twice)} accessions come more than once ({_some(twice)})")
-    broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
-    if broken.size:
-        names = _some(sorted(accessions[row] for row in broken))
-        raise SourceError(where, f"NaN or infinity in the vectors of {broken.size} accessions ({names})")
-    return EmbeddingTable(name, ordered, ordered_rows(vectors, order), run or {})
+    broken: list[str] = []
+
+    def blocks() -> Iterator[np.ndarray]:
+        start = 0
+        for part in parts:
+            for block in part.blocks():
+                rows = np.flatnonzero(~np.isfinite(block).all(axis=1))
+                broken.extend(accessions[start + row] for row in rows)
+                yield block
+                start += len(block)
+
+    places = np.empty(len(order), dtype=np.int64)
+    places[order] = np.arange(len(order))
+    vectors = gathered_rows(blocks(), places, width)
+    if broken:
+        names = _some(sorted(broken))
+        raise SourceError(where, f"NaN or infinity in the vectors of {len(broken)} accessions ({names})")
+    return EmbeddingTable(name, ordered, vectors, run or {})
 
 
 def _is_dataset(source: Any) -> bool:

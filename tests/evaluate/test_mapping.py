@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from genoprot_evaluate.heads import HeadConfig, train_head
-from genoprot_evaluate.store import load_embeddings, mapping
+from genoprot_evaluate.store import load_embeddings, mapping, parts
 
-NAMES = [f"P{number}" for number in range(40)]
+NAMES = [f"P{number * 7 % 40:02d}" for number in range(40)]
 
 
 def base_of(array: np.ndarray):
@@ -25,7 +25,7 @@ def tables(monkeypatch):
     vectors = np.random.default_rng(0).normal(size=(40, 30)).astype(np.float32)
     plain = load_embeddings((NAMES, vectors))
     monkeypatch.setattr(mapping, "MAPPED_BYTES", 4 * vectors.size - 1)
-    monkeypatch.setattr(mapping, "_ROWS", 7)
+    monkeypatch.setattr(parts, "BLOCK_BYTES", 4 * 30 * 7)
     return plain, load_embeddings((NAMES, vectors))
 
 
@@ -35,6 +35,7 @@ def test_mapped_table_holds_the_same_rows(tables):
     assert not isinstance(base_of(plain.vectors), mmap.mmap)
     assert type(mapped.vectors) is np.ndarray
     assert (plain.accessions, plain.vectors.tolist()) == (mapped.accessions, mapped.vectors.tolist())
+    assert plain.accessions == sorted(NAMES) != NAMES
 
 
 def test_head_trained_on_mapped_vectors_is_the_same(tables):

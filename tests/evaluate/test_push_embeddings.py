@@ -187,11 +187,11 @@ def test_text_of_a_record_is_escaped_on_the_card(hub, online, runs, tmp_path):
 
 
 def test_table_that_claims_to_be_huge_is_not_read(tmp_path, monkeypatch):
-    from genoprot_evaluate.store import table
+    from genoprot_evaluate.store import parts
 
     rows = {"accession": ["P1"], "embedding": [[1.0, 2.0]]}
     pq.write_table(pa.table(rows), tmp_path / "a.parquet")
     assert len(load_embeddings(tmp_path)) == 1
-    monkeypatch.setattr(table, "MOST_BYTES", 10)
+    monkeypatch.setattr(parts, "MOST_BYTES", 10)
     with pytest.raises(GenoProtError, match="bytes of columns are more than 10"):
         load_embeddings(tmp_path)

@@ -19,6 +19,7 @@ from genoprot_evaluate.store import (
     commit_run,
     finished_run,
     load_embeddings,
+    parts,
     plan_shards,
     run_configs,
     run_key,
@@ -193,7 +194,7 @@ def test_rows_find_accessions_and_name_those_that_lack():
         ((["P1"], np.zeros((2, 3))), r"1 accessions and a matrix of shape \(2, 3\)"),
         ((["P1", "P2"], np.zeros(2)), "a matrix of shape"),
         ((["P1", "P1"], np.zeros((2, 3))), r"1 accessions come more than once \(P1\)"),
-        ((["P1"], np.zeros((1, 0))), "a matrix of shape"),
+        ((["P1"], np.zeros((1, 0))), "vectors of width 0"),
         (7, "embeddings of type int"),
         ("no/such/folder", "no such folder"),
     ],
@@ -230,7 +231,7 @@ def test_unusable_columns_are_named(tmp_path):
         ([[1.0], None], pa.list_(pa.float32()), "record P2: no vector"),
         ([[1.0], [1.0, 2.0]], pa.list_(pa.float32()), "record P2: a vector of width 2, but 1 before it"),
         ([[1.0], [None]], pa.list_(pa.float32()), r"NaN or infinity in the vectors of 1 accessions \(P2\)"),
-        ([[], []], pa.list_(pa.float32()), "a matrix of shape"),
+        ([[], []], pa.list_(pa.float32()), "vectors of width 0"),
     ]
     for vectors, kind, message in cases:
         write_parquet(tmp_path, vectors=vectors, kind=kind)
@@ -238,6 +239,30 @@ def test_unusable_columns_are_named(tmp_path):
             load_embeddings(tmp_path)
     write_parquet(tmp_path, accessions=[], vectors=[])
     with pytest.raises(SourceError, match="no rows"):
+        load_embeddings(tmp_path)
+
+
+def test_rows_come_in_blocks_and_faults_are_named_in_every_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(parts, "BLOCK_BYTES", 4 * 2 * 3)
+    rng = np.random.default_rng(0)
+    names = [f"P{number:02d}" for number in rng.permutation(20)]
+    vectors = rng.normal(size=(20, 2)).astype(np.float32)
+    expected = vectors[np.argsort(names)]
+    for kind in (pa.list_(pa.float32()), pa.list_(pa.float32(), 2), pa.large_list(pa.float64())):
+        path = write_parquet(tmp_path, accessions=names, vectors=vectors.tolist(), kind=kind)
+        assert [len(block) for block in parts.parquet_part(path).blocks()] == [3] * 6 + [2]
+        assert np.array_equal(load_embeddings(tmp_path).vectors, expected)
+    rows = vectors.tolist()
+    write_parquet(tmp_path, accessions=names, vectors=[*rows[:16], None, *rows[17:]])
+    with pytest.raises(SourceError, match=f"record {names[16]}: no vector"):
+        load_embeddings(tmp_path)
+    write_parquet(tmp_path, accessions=names, vectors=[*rows[:16], [1.0], *rows[17:]])
+    with pytest.raises(SourceError, match=f"record {names[16]}: a vector of width 1, but 2 before it"):
+        load_embeddings(tmp_path)
+    broken = [[float("nan"), 1.0] if number in (2, 9, 19) else row for number, row in enumerate(rows)]
+    write_parquet(tmp_path, accessions=names, vectors=broken)
+    listed = ", ".join(sorted(names[number] for number in (2, 9, 19)))
+    with pytest.raises(SourceError, match=rf"the vectors of 3 accessions \({listed}\)"):
         load_embeddings(tmp_path)
 
 
