@@ -74,10 +74,11 @@ def fetch_snapshot(
     patterns: Sequence[str],
     what: str,
     *,
+    kind: str = "dataset",
     revision: str | None = None,
     most_bytes: int = MOST_BYTES,
 ) -> Path:
-    """Files of a dataset repository, downloaded where they are not in the cache.
+    """Files of a repository, downloaded where they are not in the cache.
 
     Names and sizes are looked at before anything is fetched. Without a network the files of the cache are
     taken.
@@ -89,6 +90,8 @@ def fetch_snapshot(
         What to fetch, as `fnmatch` reads it.
     what : str
         What it is, for messages, such as ``dataset 'llnl/geno-prot'``.
+    kind : {"dataset", "model", "space"}
+        Of the repository.
     revision : str, optional
         Branch, tag or commit.
     most_bytes : int
@@ -108,7 +111,7 @@ def fetch_snapshot(
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import DryRunError
 
-    options = {"repo_type": "dataset", "revision": revision, "allow_patterns": list(patterns)}
+    options = {"repo_type": kind, "revision": revision, "allow_patterns": list(patterns)}
     with hub_errors(f"{what}: no such folder here, and the Hub did not give it"):
         try:
             planned = snapshot_download(repository, dry_run=True, **options)

@@ -108,7 +108,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         ),
         "push": (
             "genoprot_evaluate.hub.command",
-            "push a dataset, embeddings or results to the Hub",
+            "push a dataset, embeddings, heads or results to the Hub",
             "genoprot push dataset llnl/geno-prot --repo llnl/geno-prot",
         ),
         "metric": (

@@ -13,13 +13,14 @@ import pyarrow as pa
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.files import atomic_file
-from genoprot_datasets.tasks import get_task
-from genoprot_evaluate.heads import SavedHead, load_head, scored_orders
+from genoprot_datasets.tasks import TASKS, get_task
+from genoprot_evaluate.heads import SavedHead, find_head, load_head, scored_orders, vectors_origin
 from genoprot_evaluate.store import EmbeddingTable, load_embeddings
 
 __all__ = ["add_arguments", "predict", "read_members", "run"]
 
 _DELIMITERS = {".tsv": "\t", ".csv": ","}
+_NAMES = {"encoder_name": "encoder", "view": "view", "weights": "weights", "readout": "readout"}
 
 
 def predict(
@@ -30,7 +31,7 @@ def predict(
     Parameters
     ----------
     head : path or SavedHead
-        What `genoprot evaluate --save-heads` wrote.
+        A file that `genoprot evaluate --save-heads` wrote, or what `heads.find_head` found.
     embeddings : source
         Vectors of the same encoder, anything that `store.load_embeddings` takes.
     examples : pyarrow.Table
@@ -136,24 +137,37 @@ def _check_encoder(saved: SavedHead, table: EmbeddingTable) -> None:
             f"the head was trained on vectors of {encoder!r} with {len(saved.head.mean)} columns; embeddings "
             f"{table.name!r} have {table.dimension}"
         )
-    of_run = {"weights": table.run.get("weights"), "readout": table.run.get("encoder", {}).get("readout")}
-    for key, found in of_run.items():
+    for key, found in vectors_origin(table.run).items():
         wanted = saved.origin.get(key)
         if None not in (wanted, found) and wanted != found:
             raise GenoProtError(
-                f"the head was trained on vectors of {encoder!r} with {key} {str(wanted):.24}; embeddings "
-                f"{table.name!r} have {str(found):.24}; embed with the same encoder"
+                f"the head was trained on vectors of {encoder!r} with {_NAMES[key]} {str(wanted):.24}; "
+                f"embeddings {table.name!r} have {str(found):.24}; embed with the same encoder"
             )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `genoprot predict`."""
-    parser.add_argument("--head", required=True, metavar="FILE", help="a file below evaluate's --save-heads")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--head", metavar="FILE", help="a file below evaluate's --save-heads")
+    where.add_argument(
+        "--heads",
+        metavar="DIR",
+        help="the folder of --save-heads, or USER/NAME or USER/NAME@REVISION on the Hub",
+    )
+    parser.add_argument(
+        "--task", choices=TASKS, metavar="TASK", help="of the head, where --heads has several"
+    )
+    parser.add_argument(
+        "--encoder",
+        metavar="NAME",
+        help="of the head, where --heads has several; default: that of --embeddings",
+    )
     parser.add_argument(
         "--embeddings",
         required=True,
         metavar="DIR",
-        help="vectors of the encoder that the head was trained on",
+        help="vectors of the encoder that the head was trained on; a folder or USER/NAME:CONFIG on the Hub",
     )
     parser.add_argument(
         "--pairs",
@@ -169,8 +183,13 @@ def run(args: argparse.Namespace) -> int:
     """Run `genoprot predict`."""
     out = Path(args.out)
     delimiter = _delimiter(out)
-    saved = load_head(args.head)
+    if args.head is not None and (args.task or args.encoder):
+        raise GenoProtError("--task and --encoder choose among --heads; --head names one file")
     table = load_embeddings(args.embeddings)
+    if args.head is not None:
+        saved = load_head(args.head)
+    else:
+        saved = find_head(args.heads, args.task, args.encoder or table.name)
     _check_encoder(saved, table)
     columns = get_task(saved.origin["task"]).members
     examples = read_members(args.pairs, columns, frozenset(table.accessions))

@@ -16,10 +16,10 @@ from genoprot_evaluate.evaluation.facts import software_versions
 from genoprot_evaluate.evaluation.head_fits import fit_heads
 from genoprot_evaluate.evaluation.inputs import indistinct, unanswerable
 from genoprot_evaluate.evaluation.kept_fits import KeptFits, examples_digest, vectors_digest
-from genoprot_evaluate.heads import HeadConfig, TrainedHead, save_head
+from genoprot_evaluate.heads import HeadConfig, TrainedHead, head_path, save_head, vectors_origin
 from genoprot_evaluate.store import EmbeddingTable
 
-__all__ = ["Grid", "check_device", "fit_cells", "head_path"]
+__all__ = ["Grid", "check_device", "fit_cells"]
 
 
 # Measured on one core: what an epoch costs besides its examples, the width of vectors that doubles the cost
@@ -48,25 +48,14 @@ def check_device(device: str) -> None:
         raise GenoProtError(f"device {device!r} cannot be used: {reason:.160}") from None
 
 
-def head_path(folder: Path, task: str, model: str) -> Path:
-    """Where the head of a cell is saved.
-
-    Examples
-    --------
-    >>> head_path(Path("heads"), "ppi", "kmer-4").as_posix()
-    'heads/ppi/kmer-4.safetensors'
-    """
-    return folder / task / f"{model}.safetensors"
-
-
 @dataclass(frozen=True)
 class Grid:
     """Everything that the fits of a run depend on.
 
     Parameters
     ----------
-    fingerprint : str
-        Of the dataset.
+    dataset, fingerprint : str
+        Name of the dataset, and its fingerprint.
     examples : mapping of str to TaskExamples
         By task.
     tables : mapping of str to EmbeddingTable
@@ -80,6 +69,7 @@ class Grid:
     device : str
     """
 
+    dataset: str
     fingerprint: str
     examples: Mapping[str, TaskExamples]
     tables: Mapping[str, EmbeddingTable]
@@ -131,9 +121,10 @@ class Grid:
         return {
             "task": task,
             "encoder": model,
-            "weights": run.get("weights"),
-            "readout": run.get("encoder", {}).get("readout"),
+            **vectors_origin(run),
+            "licence": run.get("encoder", {}).get("licence"),
             "dataset": self.fingerprint,
+            "dataset_name": self.dataset,
             "seed": self.seed,
             "versions": software_versions(self.device),
         }

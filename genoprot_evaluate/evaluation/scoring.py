@@ -165,6 +165,7 @@ def evaluate(
     own = tuple(sorted(tables)) + floors
 
     grid = Grid(
+        dataset=published.manifest["name"],
         fingerprint=published.fingerprint,
         examples=examples,
         tables=everything,

@@ -2,7 +2,8 @@
 
 from genoprot_evaluate.heads.config import BATCHES, VALIDATIONS, HeadConfig
 from genoprot_evaluate.heads.folds import TrainFold, divide_examples, protein_fold, validation_fold
-from genoprot_evaluate.heads.saving import SavedHead, load_head, save_head
+from genoprot_evaluate.heads.remote import find_head
+from genoprot_evaluate.heads.saving import SavedHead, head_path, load_head, save_head, vectors_origin
 from genoprot_evaluate.heads.trained import TrainedHead, scored_orders
 from genoprot_evaluate.heads.training import one_thread_per_head, train_head, train_heads
 
@@ -14,6 +15,8 @@ __all__ = [
     "TrainFold",
     "TrainedHead",
     "divide_examples",
+    "find_head",
+    "head_path",
     "load_head",
     "one_thread_per_head",
     "protein_fold",
@@ -22,4 +25,5 @@ __all__ = [
     "train_head",
     "train_heads",
     "validation_fold",
+    "vectors_origin",
 ]

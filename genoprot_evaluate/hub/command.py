@@ -7,6 +7,7 @@ import argparse
 from genoprot_evaluate.hub.commits import Pushed
 from genoprot_evaluate.hub.dataset import PENDING_BENCHMARK_NAME, push_dataset
 from genoprot_evaluate.hub.embeddings import push_embeddings
+from genoprot_evaluate.hub.heads import push_heads
 from genoprot_evaluate.hub.records import push_record
 from genoprot_evaluate.hub.results import push_results
 from genoprot_evaluate.hub.space import REQUIREMENT, push_leaderboard, push_metric
@@ -31,6 +32,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     embeddings = kinds.add_parser("embeddings", help="folders written by genoprot embed")
     embeddings.add_argument("folders", nargs="+", metavar="DIR", help="written by genoprot embed")
     _add_target(embeddings)
+
+    heads = kinds.add_parser("heads", help="trained heads, into a model repository")
+    heads.add_argument("folder", metavar="DIR", help="written by genoprot evaluate --save-heads")
+    _add_target(heads)
+    heads.add_argument(
+        "--results", metavar="RECORD", help="results.json of the run or its folder: accuracies for the card"
+    )
+    heads.add_argument(
+        "--licence", metavar="ID", help="of the heads, as the Hub names it: apache-2.0, mit, ..."
+    )
+    heads.add_argument("--create-pr", action="store_true", help="open a pull request")
 
     metric = kinds.add_parser("metric", help="the module of evaluate.load, as a Space")
     _add_target(metric)
@@ -114,6 +126,18 @@ def _embeddings(args: argparse.Namespace) -> Pushed:
     return push_embeddings(args.folders, args.repo, private=args.private, dry_run=args.dry_run)
 
 
+def _heads(args: argparse.Namespace) -> Pushed:
+    return push_heads(
+        args.folder,
+        args.repo,
+        record=None if args.results is None else read_record(args.results),
+        licence=args.licence,
+        create_pr=args.create_pr,
+        private=args.private,
+        dry_run=args.dry_run,
+    )
+
+
 def _metric(args: argparse.Namespace) -> Pushed:
     return push_metric(args.repo, requirement=args.requirement, private=args.private, dry_run=args.dry_run)
 
@@ -158,6 +182,7 @@ def _results(args: argparse.Namespace) -> Pushed:
 _PUSH = {
     "dataset": _dataset,
     "embeddings": _embeddings,
+    "heads": _heads,
     "metric": _metric,
     "leaderboard": _leaderboard,
     "records": _records,

@@ -16,7 +16,17 @@ from genoprot_datasets.snapshots import check_inside
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-__all__ = ["TEXT_BYTES", "Content", "Head", "Pushed", "hub_api", "push_files", "read_head", "read_text"]
+__all__ = [
+    "TEXT_BYTES",
+    "Content",
+    "Head",
+    "Pushed",
+    "hub_api",
+    "open_request",
+    "push_files",
+    "read_head",
+    "read_text",
+]
 
 TEXT_BYTES = 5_000_000
 """Size of a card or record above which it is not read from a repository."""
@@ -129,6 +139,29 @@ def read_head(api: HfApi, kind: str, repository: str, revision: str = "main") ->
                 files[entry.path] = entry.lfs.sha256 if entry.lfs else entry.blob_id
                 sizes[entry.path] = entry.size
     return Head(kind, repository, revision, commit, files, sizes)
+
+
+def open_request(api: HfApi, head: Head, title: str) -> Head:
+    """What is in the user's open pull request of a title; `head` itself where there is none.
+
+    Raises
+    ------
+    GenoProtError
+        If the Hub does not answer.
+    """
+    if head.commit is None:
+        return head
+    with hub_errors(head.what):
+        author = api.whoami(cache=True)["name"]
+        requests = api.get_repo_discussions(
+            head.repository,
+            author=author,
+            repo_type=head.kind,
+            discussion_type="pull_request",
+            discussion_status="open",
+        )
+        numbers = [one.num for one in requests if one.title == title and one.author == author]
+    return read_head(api, head.kind, head.repository, f"refs/pr/{numbers[0]}") if numbers else head
 
 
 def read_text(api: HfApi, head: Head, path: str) -> str | None:

@@ -11,6 +11,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from genoprot_datasets.errors import GenoProtError, SourceError
+from genoprot_evaluate.hub.cards import placed_section, word
 from genoprot_evaluate.hub.commits import Content, Head, Pushed, hub_api, push_files, read_head, read_text
 from genoprot_evaluate.hub.front_matter import read_front_matter, with_front_matter
 from genoprot_evaluate.markdown import plain
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["embeddings_card", "local_runs", "push_embeddings"]
 
 _CONFIG = re.compile(r"\w[\w.-]*")
-_BEGIN, _END = "<!-- genoprot: begin -->", "<!-- genoprot: end -->"
 
 
 def local_runs(folders: Sequence[str | Path]) -> dict[str, tuple[Path, dict[str, Any]]]:
@@ -128,13 +128,12 @@ def embeddings_card(runs: Mapping[str, Mapping[str, Any]], repository: str, earl
     template = Template(files(__package__).joinpath("embeddings_card.md").read_text(encoding="utf-8"))
     section = template.substitute(
         rows="\n".join(_row(name, runs[name]) for name in sorted(runs)),
-        dataset=_word(dataset["name"]),
-        fingerprint=_word(dataset["fingerprint"]),
+        dataset=word(dataset["name"]),
+        fingerprint=word(dataset["fingerprint"]),
         repository=repository,
         example=min(runs),
         commands="\n".join(_command(name, runs[name]) for name in sorted(runs)),
     )
-    section = f"{_BEGIN}\n{section}{_END}"
     source = f"README.md of {repository}"
     present = read_front_matter(earlier or "", source)
     ours = [
@@ -148,13 +147,7 @@ def embeddings_card(runs: Mapping[str, Mapping[str, Any]], repository: str, earl
     ]
     changes: dict[str, Any] = {"configs": theirs + ours}
     changes |= {"tags": list(dict.fromkeys([*(present.get("tags") or []), *_TAGS]))}
-    if earlier is None:
-        text = f"\n# Embeddings for GENO-PROT\n\n{section}\n"
-    elif _BEGIN in earlier and _END in earlier.partition(_BEGIN)[2]:
-        before, _, rest = earlier.partition(_BEGIN)
-        text = before + section + rest.partition(_END)[2]
-    else:
-        text = f"{earlier.rstrip()}\n\n{section}\n"
+    text = placed_section(earlier, section, "Embeddings for GENO-PROT")
     return with_front_matter(text, changes, source)
 
 
@@ -172,16 +165,11 @@ def _row(name: str, run: Mapping[str, Any]) -> str:
 def _command(name: str, run: Mapping[str, Any]) -> str:
     encoder = run["encoder"]
     weights = " --weights WEIGHTS" if encoder.get("weights_needed") else ""
-    view = f" --modality {_word(run['view'])}" if encoder.get("modality") == "both" else ""
+    view = f" --modality {word(run['view'])}" if encoder.get("modality") == "both" else ""
     return (
-        f"genoprot embed --encoder {_word(encoder['name'])}{weights}{view} "
-        f"--dataset {_word(run['dataset']['name'])} --out embeddings/{name}"
+        f"genoprot embed --encoder {word(encoder['name'])}{weights}{view} "
+        f"--dataset {word(run['dataset']['name'])} --out embeddings/{name}"
     )
-
-
-def _word(text: object) -> str:
-    """Text from a record inside code: one word, nothing that ends the code."""
-    return re.sub(r"[^\w./:@-]+", "-", str(text))[:100]
 
 
 def _remote_runs(api: HfApi, head: Head) -> dict[str, dict[str, Any]]:

@@ -8,10 +8,9 @@ from difflib import unified_diff
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from genoprot_datasets.errors import GenoProtError, SourceError
-from genoprot_datasets.hub_faults import hub_errors
 from genoprot_datasets.published import MANIFEST_NAME
 from genoprot_datasets.tasks import TASKS
-from genoprot_evaluate.hub.commits import Pushed, hub_api, push_files, read_head, read_text
+from genoprot_evaluate.hub.commits import Pushed, hub_api, open_request, push_files, read_head, read_text
 from genoprot_evaluate.hub.front_matter import read_front_matter, with_front_matter
 from genoprot_evaluate.results import ResultRecord
 
@@ -73,10 +72,8 @@ def push_results(
     api = hub_api()
     dataset, revision = _dataset_commit(api, record, dataset or str(record.dataset["name"]))
     title = f"GENO-PROT results of {name}"
-    head = read_head(api, "model", model)
-    base = head
-    if create_pr and head.commit is not None and (number := _open_request(api, model, title)):
-        head = read_head(api, "model", model, f"refs/pr/{number}")
+    base = read_head(api, "model", model)
+    head = open_request(api, base, title) if create_pr else base
     before = {path: read_text(api, head, path) for path in (RESULTS_PATH, "README.md")}
     after = {
         RESULTS_PATH: merge_entries(before[RESULTS_PATH], values, dataset, revision, source_url, record),
@@ -231,16 +228,6 @@ def _dataset_commit(api: HfApi, record: ResultRecord, dataset: str) -> tuple[str
             "name the revision with --dataset USER/NAME@REVISION, or evaluate again"
         )
     return repository, head.commit
-
-
-def _open_request(api: HfApi, model: str, title: str) -> int | None:
-    """Number of the user's open pull request of that title."""
-    with hub_errors(f"model repository {model!r}"):
-        author = api.whoami(cache=True)["name"]
-        requests = api.get_repo_discussions(
-            model, author=author, discussion_type="pull_request", discussion_status="open"
-        )
-        return next((one.num for one in requests if one.title == title and one.author == author), None)
 
 
 def _diff(path: str, before: str | None, after: str) -> str:
