@@ -106,11 +106,12 @@ class _Sums:
     def add(self, batch: Sequence[_Piece], texts: Sequence[str], vectors: np.ndarray) -> tuple[int, int]:
         """Add the vectors of a batch; returns residues and sequences that are new."""
         counts = getattr(self.encoder, "window_counts", lambda texts: [1] * len(texts))(texts)
+        reduced = getattr(self.encoder, "reduced", None)
         before = len(self.done)
-        for piece, vector, count in zip(batch, vectors, counts, strict=True):
+        for place, (piece, vector, count) in enumerate(zip(batch, vectors, counts, strict=True)):
             self.totals[piece.row] += piece.chunk.weight / len(self.sequences[piece.row]) * vector
             self.pieces[piece.row] += count
-            self.reduced[piece.row] |= piece.reduced
+            self.reduced[piece.row] |= piece.reduced or (reduced is not None and reduced[place])
             self.contributed[piece.row] += piece.chunk.weight
             self.done.add(piece.row)
         tokens = [piece.tokens for piece in batch]

@@ -112,7 +112,8 @@ class Encoder(Protocol):
     sequences of a call are padded to one length, which is assumed when left out. ``device``: what it computes
     on, in torch's notation. ``dtypes`` (tuple of str) and ``cast(dtype)``: precisions that it can be turned
     to. ``window_counts(sequences)`` (list of int): an encoder that splits long sequences itself
-    tells in how many windows it reads each.
+    tells in how many windows it reads each. ``reduced`` (sequence of bool): such an encoder tells of which
+    sequences of its last call a window was read in smaller ones, since memory did not suffice.
 
     Examples
     --------

@@ -21,7 +21,8 @@ BATCH_TOKENS = 1 << 16
 class JoinedViews:
     """Joined vectors of two encoders, of which one reads the DNA of a record and the other its protein.
 
-    Each view is batched by itself, and split by itself where it is longer than its encoder's context.
+    Each view is batched by itself, and split by itself where it is longer than its encoder's context or than
+    memory suffices for; `reduced` tells the latter of each record of the last call.
 
     Parameters
     ----------
@@ -37,6 +38,8 @@ class JoinedViews:
     >>> both.embed([f"ACGTACGT{VIEW_BREAK}MKV"]).shape
     (1, 276)
     """
+
+    reduced: np.ndarray
 
     def __init__(self, dna: Encoder, protein: Encoder, name: str) -> None:
         self._encoders = (dna, protein)
@@ -99,11 +102,14 @@ class JoinedViews:
             If a record has not these two.
         """
         names = [f"record {row} of the batch" for row in range(len(sequences))]
-        vectors = [
-            embed_sequences(encoder, texts, names, getattr(encoder, "batch_tokens", BATCH_TOKENS)).vectors
+        applied = [
+            embed_sequences(encoder, texts, names, getattr(encoder, "batch_tokens", BATCH_TOKENS))
             for encoder, texts in zip(self._encoders, zip(*self._views(sequences)))
         ]
-        return np.concatenate(vectors, axis=1) if vectors else np.zeros((0, self.spec.dimension), np.float32)
+        if not applied:
+            return np.zeros((0, self.spec.dimension), np.float32)
+        self.reduced = np.logical_or(*(view.reduced for view in applied))
+        return np.concatenate([view.vectors for view in applied], axis=1)
 
     def _views(self, sequences: Sequence[str]) -> list[tuple[str, ...]]:
         views = [tuple(text.split(VIEW_BREAK)) for text in sequences]

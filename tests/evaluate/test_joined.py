@@ -11,6 +11,7 @@ from genoprot_datasets.errors import GenoProtError
 from genoprot_evaluate.conformance import check_conformance
 from genoprot_evaluate.embed import embed
 from genoprot_evaluate.encoders import EncoderSpec
+from genoprot_evaluate.encoders.apply import embed_sequences
 from genoprot_evaluate.encoders.base import VIEW_BREAK
 from genoprot_evaluate.encoders.joined import JoinedViews
 from genoprot_evaluate.encoders.kmer import Composition, KmerFrequencies
@@ -43,6 +44,23 @@ def test_long_views_are_split_each_by_itself():
     text = VIEW_BREAK.join(["G" * 100, "M" * 10])
     assert joined.embed([text])[0, 1] == 1.0
     assert joined.window_counts([text, VIEW_BREAK.join(["G", "M"])]) == [5, 1]
+
+
+def test_records_that_memory_does_not_suffice_for_are_counted():
+    class Tight(Letters):
+        spec = replace(Letters.spec, context=None)
+
+        def embed(self, sequences):
+            if sum(map(len, sequences)) > 200:
+                raise MemoryError
+            return super().embed(sequences)
+
+    joined = JoinedViews(Tight(), Tight(), "pair")
+    pairs = (("G" * 150, "M" * 300), ("A" * 90, "M" * 9), ("G" * 400, "M"))
+    texts = [VIEW_BREAK.join(pair) for pair in pairs]
+    found = embed_sequences(joined, texts, ["one", "two", "three"], 10_000)
+    assert found.reduced.tolist() == [True, False, True]
+    assert found.vectors[:, 1].tolist() == [1.0, 0.0, 1.0]
 
 
 def test_both_are_turned_to_a_precision():
