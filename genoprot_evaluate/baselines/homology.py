@@ -50,7 +50,7 @@ class Homology:
     proteins : mapping of str to str
         Sequence by accession.
     identities : dict
-        Identity by the two accessions; filled by `nearest`, so that tasks share alignments.
+        Identity by the two accessions in order; filled by `nearest`, so that tasks share alignments.
     """
 
     proteins: Mapping[str, str]
@@ -79,8 +79,10 @@ class Homology:
         rows, columns = rows[others.astype(bool)], columns[others.astype(bool)]
         nearest = np.arange(len(rows)) - np.searchsorted(rows, rows) < NEIGHBOURS
         rows, columns = rows[nearest], columns[nearest]
-        pairs = [(queries[row], targets[column]) for row, column in zip(rows.tolist(), columns.tolist())]
-        missing = [pair for pair in pairs if pair not in self.identities]
+        # An identity is the same in both orders.
+        places = zip(rows.tolist(), columns.tolist())
+        pairs = [tuple(sorted((queries[row], targets[column]))) for row, column in places]
+        missing = sorted({pair for pair in pairs if pair not in self.identities})
         if missing:
             names = sorted({name for pair in missing for name in pair})
             place = {name: number for number, name in enumerate(names)}
