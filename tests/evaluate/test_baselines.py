@@ -166,6 +166,7 @@ def test_nearest_has_the_identities_of_the_aligner_and_aligns_once():
     assert found.tolist() == [[*expected.tolist(), 0.0]]
     homology.identities["A", "B"] = 0.125
     assert homology.nearest(["A"], ["B", "D"]).toarray().tolist() == [[0.125, 0.0]]
+    assert homology.nearest(["B"], ["A", "D"]).toarray().tolist() == [[0.125, 0.0]]
 
 
 def test_transfer_by_hand():
