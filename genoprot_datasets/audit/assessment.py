@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from genoprot_datasets.audit.attributes import check_annotation, family_overlap, fold_shares
+from genoprot_datasets.audit.counts import check_counts
 from genoprot_datasets.audit.examples import (
     Check,
     Examples,
@@ -201,6 +202,7 @@ def _recompute(
     if len(attributes) == len(records):
         accessions = records["accession"].combine_chunks()
         partners = attributes["interactions"].to_numpy().astype(np.float64)
+        yield from check_counts(published, attributes, fold, species)
         yield from check_interactions(published, examined("ppi"), accessions, fold, species, partners)
     terms = records["go_terms"].to_pylist()
     yield from check_similarities(published, examined("function"), fold, species, terms, given)

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from genoprot_datasets.audit.counts import COUNTS, told_counts
 from genoprot_datasets.audit.examples import Check, Examples
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.files import sha256_of
@@ -121,11 +122,13 @@ def check_interactions(
             not foreign and not twice,
             f"{foreign:,} of others, {twice:,} repeated or turned around",
         )
-        wanted = {taxon: part["tasks"]["ppi"][split]["positives_available"] for taxon, part in parts.items()}
-        counts = {taxon: int((taxa == taxon).sum()) for taxon in wanted}
-        yield Check(
-            f"{where}: as many as the manifest counts", counts == wanted, f"{sum(counts.values()):,} pairs"
-        )
+        found, stated = [], []
+        for taxon, part in parts.items():
+            annotated = int(((fold == FOLDS.index(split)) & (species == taxon) & ~np.isnan(partners)).sum())
+            positives = int((taxa == taxon).sum())
+            found.append([annotated, positives, annotated * (annotated - 1) // 2 - positives])
+            stated.append([part["tasks"]["ppi"][split][count] for count in COUNTS])
+        yield told_counts(f"ppi/{split}", found, stated)
         degree = np.bincount(members[own].ravel(), minlength=n)
         more = int((degree > np.nan_to_num(partners)).sum())
         yield Check(f"{where}: no record has more than its attributes count", not more, f"{more:,} have")
@@ -187,7 +190,15 @@ def check_similarities(
                 found = {place.get(term, -1) for term in terms[k]} - {-1}
                 if found:
                     sets[k] = sorted(found)
-            stated = part["tasks"]["function"][split]["similarity_threshold"]
+            facts = part["tasks"]["function"][split]
+            pairs = len(sets) * (len(sets) - 1) // 2
+            compared = facts["positives_available"] + facts["negatives_available"]
+            yield Check(
+                f"function/{split}{_suffix(published, part)}: as many pairs exist as the manifest says",
+                pairs == compared and len(sets) == facts["records_annotated"],
+                f"{len(sets):,} annotated records, {pairs:,} pairs",
+            )
+            stated = facts["similarity_threshold"]
             relation = FunctionSimilarity(units, list(sets.values()))
             median = relation.threshold(np.arange(len(sets)))
             yield Check(

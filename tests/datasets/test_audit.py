@@ -139,6 +139,20 @@ def test_melanoma_labels_follow_from_the_effects(folder):
     assert "melanoma/eval: labels follow from the attributes" in broken(audit(folder))
 
 
+@pytest.mark.parametrize("count", ["records_annotated", "positives_available", "negatives_available"])
+@pytest.mark.parametrize("task", ["subcellular", "melanoma"])
+def test_counts_that_the_manifest_does_not_keep(folder, task, count):
+    path = folder / "MANIFEST.json"
+    manifest = json.loads(path.read_text())
+    manifest["tasks"][task]["train"][count] += 1
+    path.write_text(json.dumps(manifest))
+    report = audit(folder)
+    name = f"{task}/train: as many examples exist as the manifest says"
+    assert broken(report) == {name}
+    (detail,) = [check["detail"] for check in report["checks"] if check["name"] == name]
+    assert "the manifest states" in detail
+
+
 def test_pair_with_another_label_in_the_matched_variant(folder):
     plain = pq.read_table(folder / split_path("ppi", "train")).to_pylist()[0]
     path = folder / split_path("ppi_matched", "train")

@@ -168,7 +168,7 @@ def test_missing_interaction_is_found(folder):
 
     rewrite(folder, "interactions", "eval", without)
     assert broken(folder) == {
-        "interactions/eval: as many as the manifest counts",
+        "ppi/eval: as many examples exist as the manifest says",
         "ppi/eval: labels follow from the interactions",
     }
 
@@ -213,6 +213,17 @@ def test_other_vectors_are_found(folder):
 def test_missing_term_is_found(folder):
     rewrite(folder, "terms", "eval", lambda table: table.slice(1))
     assert "terms/eval: every term of the records is there" in broken(folder)
+
+
+@pytest.mark.parametrize("count", ["records_annotated", "positives_available", "negatives_available"])
+@pytest.mark.parametrize("task", TASKS)
+def test_counts_that_the_manifest_does_not_keep(folder, task, count):
+    def shift(manifest):
+        manifest["tasks"][task]["eval"][count] += 1
+
+    with_manifest(folder, shift)
+    what = "examples" if task == "ppi" else "pairs"
+    assert broken(folder) == {f"{task}/eval: as many {what} exist as the manifest says"}
 
 
 def test_threshold_that_is_no_median_is_found(folder):
