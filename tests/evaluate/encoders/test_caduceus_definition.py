@@ -17,6 +17,8 @@ COMPLEMENT = {7: 10, 8: 9, 9: 8, 10: 7}
 BASE = {"d_model": 20, "n_layer": 2, "norm_epsilon": 1e-5, "rms_norm": True, "fused_add_norm": True}
 CASES = {
     "ps fused": BASE | {"d_model": 32, "n_layer": 3},
+    "ps unstated": BASE | {"ssm_cfg": {"d_state": 3}},
+    "ph unstated": BASE | {"stored": "untied", "ssm_cfg": {"d_conv": 2, "dt_rank": 4}},
     "ps unfused": BASE | {"fused_add_norm": False, "stored": "untied", "ssm_cfg": {"d_state": 5}},
     "ps multiplied": BASE | {"bidirectional_strategy": "ew_multiply", "ssm_cfg": {"d_conv": 3, "expand": 3}},
     "ps layer norm": BASE | {"rms_norm": False, "stored": "mamba_rev", "ssm_cfg": {"bias": True}},
@@ -149,7 +151,8 @@ def complemented(ids):
 def test_states_and_vectors(case, tmp_path):
     config, kind = CASES[case], case[:2]
     weights = weights_of(config, seed=len(case))
-    folder = write_checkpoint(tmp_path, stored(weights, config, kind), config | {"rcps": kind == "ps"})
+    stated = None if "unstated" in case else config | {"rcps": kind == "ps"}
+    folder = write_checkpoint(tmp_path, stored(weights, config, kind), stated)
     encoder = load_encoder(f"caduceus-{kind}", weights=folder, device="cpu")
     joined = load_encoder(f"caduceus-{kind}", weights=folder, device="cpu", readout={"strands": "both"})
     w, d, vectors = exact(weights), config["d_model"], encoder.embed(TEXTS)

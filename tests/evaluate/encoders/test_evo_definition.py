@@ -30,6 +30,8 @@ CASES = {
         EVO | NO_BIAS | {"column_split_hyena": False, "hyena_filter_groups": 4, "short_filter_length": 4},
     ),
     "evo-silu": ("evo", EVO | {"mlp_activation": "silu", "rotary_emb_base": 500, "num_attention_heads": 2}),
+    "evo-unstated": ("evo", EVO | DIVIDED | {"rotary_emb_scaling_factor": 16, "eps": 1e-6, "stored": True}),
+    "evo2-unstated": ("evo2-7b", EVO2 | DIVIDED),
     "evo2-8k": ("evo2-7b", EVO2 | DIVIDED | {"use_interpolated_rotary_pos_emb": False}),
     "evo2-1m": ("evo2-7b", EVO2 | DIVIDED),
     "evo2-computed": (
@@ -95,8 +97,10 @@ def weights_of(config, second, seed):
         if key.endswith("log_poles"):
             weights[key] = -values.abs() / 2
     half = config["hidden_size"] // config["num_attention_heads"] // 2
-    for number in config["attn_layer_idxs"] if second and config.get("stored", True) else ():
+    for number in config["attn_layer_idxs"] if config.get("stored", second) else ():
         frequencies = config.get("rotary_emb_base", 10_000.0) ** (-torch.arange(half) / half)
+        # Files of Evo have them rounded, and they are computed anew; those of Evo 2 are used.
+        frequencies = frequencies if second else frequencies.bfloat16()
         weights[f"blocks.{number}.inner_mha_cls.rotary_emb.inv_freq"] = frequencies
     return weights
 
@@ -182,7 +186,8 @@ def test_states_and_vectors(case, tmp_path):
         stored["backbone.blocks.0.mlp.l1._extra_state"] = torch.zeros(3)
     else:
         stored["backbone.unembed.weight"] = torch.zeros(512, config["hidden_size"])
-    folder = write_checkpoint(tmp_path, stored if case.endswith("k") else weights, config)
+    stated = None if "unstated" in case else config
+    folder = write_checkpoint(tmp_path, stored if case.endswith("k") else weights, stated)
     encoder = load_encoder(name, weights=folder, device="cpu")
     assert encoder.spec.dimension == config["hidden_size"]
     ids = torch.ones(len(TEXTS), len(TEXTS[0]), dtype=torch.int64)

@@ -15,6 +15,7 @@ TEXTS = ["ACGTNACGGTACCATTGACCATTTAGGACATNNACGRYACGT", "acgTTGACA", "C", "GATTAC
 IDS = {"A": 7, "C": 8, "G": 9, "T": 10, "N": 11}
 CASES = {
     "wide": ({"d_model": 48, "n_layer": 3, "d_inner": 100}, {"l_max": 66, "emb_dim": 3}, "hyena.backbone."),
+    "unstated": ({"d_model": 32, "n_layer": 2, "d_inner": 64}, {"l_max": 65}, "backbone."),
     "checkpointed": (
         {"d_model": 20, "n_layer": 1, "d_inner": 80, "checkpoint_mixer": True},
         {"l_max": 65, "emb_dim": 7, "filter_order": 24, "short_filter_order": 4, "num_inner_mlps": 1},
@@ -128,7 +129,7 @@ def test_states_and_vectors(case, tmp_path):
         else prefix + key: tensor
         for key, tensor in weights.items()
     }
-    folder = write_checkpoint(tmp_path, wrapped, config | {"layer": layer})
+    folder = write_checkpoint(tmp_path, wrapped, None if case == "unstated" else config | {"layer": layer})
     encoder = load_encoder("hyena-160k", weights=folder, device="cpu")
     assert (encoder.spec.dimension, encoder.spec.context) == (config["d_model"], layer["l_max"] - 2)
     vectors = encoder.embed(TEXTS)
