@@ -37,6 +37,7 @@ __all__ = [
     "asked_members",
     "divided",
     "fit_rule",
+    "mean_accuracy",
     "run_cells",
     "score_fit",
 ]
@@ -99,6 +100,8 @@ class Fit(NamedTuple):
         Probability of class 1 for the identity-matched eval examples; None where the task has none.
     seed_accuracies : tuple of float
         Mean accuracy over the eval samples of the head of every seed, where there are several.
+    by_seed : ndarray, shape=(further seeds, eval examples), dtype=float64, or None
+        Probability of class 1 by the heads of all seeds but the first.
     order_difference, order_flips : float or None
         Mean absolute difference of the probabilities of a pair in its two orders, and share of the pairs that
         they put into different classes, where pairs are scored in both.
@@ -114,6 +117,7 @@ class Fit(NamedTuple):
     held_out: HeldOut | None = None
     matched: np.ndarray | None = None
     seed_accuracies: tuple[float, ...] = ()
+    by_seed: np.ndarray | None = None
     order_difference: float | None = None
     order_flips: float | None = None
 
@@ -271,6 +275,12 @@ def score_fit(examples: TaskExamples | None, fit: Fit) -> Score:
         order_difference=fit.order_difference,
         order_flips=fit.order_flips,
     )
+
+
+def mean_accuracy(test: Split, probability: np.ndarray) -> float:
+    """Mean over the eval samples of the accuracy of probabilities."""
+    samples = (test.sample == sample for sample in np.unique(test.sample))
+    return summarise([accuracy(test.labels[rows], probability[rows] > 0.5) for rows in samples]).mean
 
 
 def _identity_bins(test: Split, predicted: np.ndarray) -> tuple[IdentityBin, ...]:

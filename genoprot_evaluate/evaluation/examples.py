@@ -47,6 +47,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, chosen: np.ndarray) -> Split:
+        """Examples by their numbers."""
+        columns = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return Split(**{name: None if one is None else one[chosen] for name, one in columns.items()})
+
 
 @dataclass(frozen=True, eq=False)
 class TaskExamples:

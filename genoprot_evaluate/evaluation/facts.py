@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from genoprot_datasets.manifest import code_version
@@ -16,11 +17,11 @@ from genoprot_evaluate.baselines import BASELINES
 from genoprot_evaluate.combinations import COMBINATIONS
 from genoprot_evaluate.ensembles import ENSEMBLES
 from genoprot_evaluate.evaluation.cells import Fit
-from genoprot_evaluate.evaluation.examples import TaskExamples
-from genoprot_evaluate.results import PREDICTIONS, ScoredModel
+from genoprot_evaluate.evaluation.examples import Split, TaskExamples
+from genoprot_evaluate.results import FURTHER, PREDICTIONS, ScoredModel
 from genoprot_evaluate.store import EmbeddingTable
 
-__all__ = ["dataset_facts", "predictions_table", "scored_models", "software_versions"]
+__all__ = ["dataset_facts", "further_table", "predictions_table", "scored_models", "software_versions"]
 
 
 def scored_models(tables: Mapping[str, EmbeddingTable], floors: Sequence[str]) -> dict[str, ScoredModel]:
@@ -65,6 +66,44 @@ def predictions_table(
                     "probability": found.probability,
                 }
                 parts.append(pa.table(columns, schema=PREDICTIONS))
+    return pa.concat_tables(parts)
+
+
+def further_table(
+    examples: Mapping[str, TaskExamples],
+    fits: Mapping[str, Mapping[str, Fit]],
+    models: Mapping[str, ScoredModel],
+) -> pa.Table:
+    """Predictions beside those of the eval examples, with the columns of `results.FURTHER`.
+
+    Those of the validation fold are kept for encoders only, since no other model votes.
+    """
+    parts = [FURTHER.empty_table()]
+
+    def keep(task: str, part: str, seed: int, model: str, split: Split, probability: np.ndarray) -> None:
+        columns = {
+            "task": pa.repeat(task, len(split)),
+            "part": pa.repeat(part, len(split)),
+            "seed": pa.repeat(pa.scalar(seed, pa.int16()), len(split)),
+            "row": split.row,
+            "model": pa.repeat(model, len(split)),
+            "label": split.labels,
+            "probability": probability,
+        }
+        parts.append(pa.table(columns, schema=FURTHER))
+
+    for task, known in examples.items():
+        for model in sorted(fits[task]):
+            found = fits[task][model]
+            if found.status != "OK":
+                continue
+            if found.matched is not None:
+                keep(task, "matched", 0, model, known.matched, found.matched)
+            for seed, probability in enumerate(() if found.by_seed is None else found.by_seed, start=1):
+                keep(task, "seed", seed, model, known.eval, probability)
+            if found.held_out is not None and models[model].kind == "encoder":
+                held_out = known.train.take(found.held_out.rows)
+                keep(task, "validation", 0, model, held_out, found.held_out.probability)
     return pa.concat_tables(parts)
 
 

@@ -8,10 +8,17 @@ import numpy as np
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.seeding import integer_seed
-from genoprot_evaluate.evaluation.cells import Fit, HeldOut, OnEpoch, asked_members, divided
-from genoprot_evaluate.evaluation.examples import Split, TaskExamples
+from genoprot_evaluate.evaluation.cells import (
+    Fit,
+    HeldOut,
+    OnEpoch,
+    asked_members,
+    divided,
+    mean_accuracy,
+)
+from genoprot_evaluate.evaluation.examples import TaskExamples
 from genoprot_evaluate.heads import HeadConfig, TrainedHead, scored_orders, train_heads
-from genoprot_evaluate.statistics import accuracy, summarise
+from genoprot_evaluate.statistics import accuracy
 from genoprot_evaluate.store import EmbeddingTable
 
 __all__ = ["fit_heads"]
@@ -99,10 +106,11 @@ def _apply(
         both = scored_orders(first, vectors, members, device=device)
         held_out = HeldOut(held_out.rows, both.mean(axis=0))
         held_out_accuracy = accuracy(examples.train.labels[held_out.rows], held_out.probability > 0.5)
-    reached = [_mean_accuracy(examples.eval, probability)] if len(heads) > 1 else []
-    for another in heads[1:]:
-        scored = scored_orders(another, vectors, rows[asked[:count]], device=device)
-        reached.append(_mean_accuracy(examples.eval, scored.mean(axis=0)))
+    further = [
+        scored_orders(another, vectors, rows[asked[:count]], device=device).mean(axis=0)
+        for another in heads[1:]
+    ]
+    reached = [mean_accuracy(examples.eval, one) for one in (probability, *further)] if further else []
     return Fit(
         status="OK",
         probability=probability,
@@ -113,11 +121,7 @@ def _apply(
         held_out=held_out,
         matched=matched,
         seed_accuracies=tuple(reached),
+        by_seed=np.stack(further) if further else None,
         order_difference=difference,
         order_flips=flips,
     )
-
-
-def _mean_accuracy(test: Split, probability: np.ndarray) -> float:
-    samples = (test.sample == sample for sample in np.unique(test.sample))
-    return summarise([accuracy(test.labels[rows], probability[rows] > 0.5) for rows in samples]).mean

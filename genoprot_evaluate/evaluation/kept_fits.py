@@ -96,8 +96,9 @@ class KeptFits:
         arrays = {"probability": fit.probability, "predicted": fit.predicted}
         if fit.held_out is not None:
             arrays |= {"held_out": fit.held_out.rows, "held_out_probability": fit.held_out.probability}
-        if fit.matched is not None:
-            arrays["matched"] = fit.matched
+        arrays |= {
+            name: value for name in ("matched", "by_seed") if (value := getattr(fit, name)) is not None
+        }
         facts = json.dumps({name: getattr(fit, name) for name in _FACTS})
         with atomic_file(self._path(material)) as staging, open(staging, "wb") as handle:
             np.savez(handle, facts=np.array(facts), **arrays)

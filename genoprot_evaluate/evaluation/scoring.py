@@ -25,6 +25,7 @@ from genoprot_evaluate.evaluation.cells import Cell, Fit, run_cells, score_fit
 from genoprot_evaluate.evaluation.examples import read_examples
 from genoprot_evaluate.evaluation.facts import (
     dataset_facts,
+    further_table,
     predictions_table,
     scored_models,
     software_versions,
@@ -106,8 +107,9 @@ def evaluate(
         NCBI taxon ids of the species whose examples count, by fold; none stands for all. Other species in
         eval than in train ask what carries over from one to the other.
     out : path, optional
-        Folder for `results.json` and `predictions.parquet`; nothing is written when left out. Until they are
-        written, finished cells lie in a hidden folder beside it, from which an interrupted run goes on.
+        Folder for `results.json` and the two files of predictions; nothing is written when left out. Until
+        they are written, finished cells lie in a hidden folder beside it, from which an interrupted run goes
+        on.
     device : str
         Where torch trains: on a processor one head after another on each core, elsewhere the heads of a
         task side by side.
@@ -227,7 +229,7 @@ def evaluate(
     predictions = predictions_table(examples, fits)
     record = compare_models(record, predictions)
     if out is not None:
-        write_record(record, predictions, out)
+        write_record(record, predictions, out, further_table(examples, fits, models))
         kept.remove()
     return record
 

@@ -12,20 +12,29 @@ from genoprot_datasets.hub_faults import hub_errors
 from genoprot_datasets.snapshots import fetch_snapshot
 from genoprot_evaluate.hub.commits import Content, Pushed, hub_api, push_files, read_head, read_text
 from genoprot_evaluate.hub.front_matter import with_front_matter
-from genoprot_evaluate.results import PREDICTIONS_NAME, RECORD_NAME, read_predictions, read_record
+from genoprot_evaluate.results import (
+    FURTHER_NAME,
+    PREDICTIONS_NAME,
+    RECORD_NAME,
+    read_further,
+    read_predictions,
+    read_record,
+)
 
 __all__ = ["MOST_BYTES", "StoredRecord", "fetch_record", "list_records", "push_record"]
 
 MOST_BYTES = 1 << 30
 """Bytes of one record with its predictions that are taken from the Hub at most."""
 
+_NAMES = (RECORD_NAME, PREDICTIONS_NAME, FURTHER_NAME)
 _PLACE = re.compile(r"records/(?P<label>\w[\w.-]*)/" + re.escape(RECORD_NAME))
 _CARD = """
 # Results on GENO-PROT
 
 One folder per run of `genoprot evaluate`, named by its content: `results.json`, the record that tables and
-pages are drawn from, and `predictions.parquet`, from which `genoprot validate-record` computes the scores
-again. Records enter by pull request: `genoprot push records RESULTS --repo {repository} --create-pr`.
+pages are drawn from, `predictions.parquet` and `further-predictions.parquet`, from which `genoprot
+validate-record` computes the scores again. Records enter by pull request: `genoprot push records RESULTS
+--repo {repository} --create-pr`.
 """
 
 
@@ -84,13 +93,14 @@ def push_record(
     folder = Path(folder)
     read_record(folder)
     read_predictions(folder)
+    read_further(folder)
     label = label or sha256_of(folder / RECORD_NAME)[:16]
     if not _PLACE.fullmatch(f"records/{label}/{RECORD_NAME}"):
         raise GenoProtError(f"{label!r:.60} cannot name a record; use letters, digits, '.', '_' and '-'")
     api = hub_api()
     head = read_head(api, "dataset", repository)
     content: dict[str, Content] = {
-        f"records/{label}/{name}": folder / name for name in (RECORD_NAME, PREDICTIONS_NAME)
+        f"records/{label}/{name}": folder / name for name in _NAMES if (folder / name).is_file()
     }
     earlier = read_text(api, head, "README.md")
     if earlier is None:
@@ -130,7 +140,7 @@ def list_records(repository: str, *, revision: str = "main") -> tuple[StoredReco
             repository,
             head.commit,
             label,
-            sum(head.sizes.get(f"records/{label}/{name}", 0) for name in (RECORD_NAME, PREDICTIONS_NAME)),
+            sum(head.sizes.get(f"records/{label}/{name}", 0) for name in _NAMES),
         )
         for label in labels
     )
@@ -148,7 +158,7 @@ def fetch_record(stored: StoredRecord) -> Path:
     with hub_errors(what):
         snapshot = fetch_snapshot(
             stored.repository,
-            [f"records/{stored.label}/{name}" for name in (RECORD_NAME, PREDICTIONS_NAME)],
+            [f"records/{stored.label}/{name}" for name in _NAMES],
             what,
             revision=stored.commit,
             most_bytes=MOST_BYTES,

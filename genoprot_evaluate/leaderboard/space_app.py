@@ -15,7 +15,7 @@ from genoprot_evaluate.hub.records import fetch_record, list_records
 from genoprot_evaluate.leaderboard.site import write_site
 from genoprot_evaluate.leaderboard.submissions import LARGEST_PREDICTIONS, LARGEST_RECORD
 from genoprot_evaluate.leaderboard.validation import validate_record
-from genoprot_evaluate.results import PREDICTIONS_NAME, RECORD_NAME
+from genoprot_evaluate.results import FURTHER_NAME, PREDICTIONS_NAME, RECORD_NAME
 
 if TYPE_CHECKING:
     import fastapi
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["build_app", "build_interface", "check_upload", "collect_site", "serve"]
 
-_MOST = {RECORD_NAME: LARGEST_RECORD, PREDICTIONS_NAME: LARGEST_PREDICTIONS}
+_MOST = {
+    RECORD_NAME: LARGEST_RECORD,
+    PREDICTIONS_NAME: LARGEST_PREDICTIONS,
+    FURTHER_NAME: LARGEST_PREDICTIONS,
+}
 
 
 def collect_site(repository: str, out: str | Path, *, revision: str = "main") -> tuple[int, dict[str, str]]:
@@ -73,13 +77,13 @@ def check_upload(paths: Sequence[str | Path], dataset: str | None = None) -> str
     Parameters
     ----------
     paths : sequence of path
-        `results.json` and `predictions.parquet`.
+        `results.json`, `predictions.parquet` and, where there is one, `further-predictions.parquet`.
     dataset : str, optional
         Folder or Hub id to compare the examples with.
     """
     found = {Path(path).name: Path(path) for path in paths}
-    if set(found) != set(_MOST):
-        return f"Upload two files: `{RECORD_NAME}` and `{PREDICTIONS_NAME}`."
+    if not {RECORD_NAME, PREDICTIONS_NAME} <= set(found) <= set(_MOST):
+        return f"Upload these files: {', '.join(f'`{name}`' for name in _MOST)}."
     for name, path in found.items():
         if path.stat().st_size > _MOST[name]:
             return f"`{name}` has {path.stat().st_size:,} bytes; expected {_MOST[name]:,} at most."
@@ -121,7 +125,7 @@ def build_interface(repository: str, dataset: str | None = None) -> gradio.Block
                 f"    {command}\n\nCheck yours first:"
             )
             upload = gradio.File(
-                label=f"{RECORD_NAME} and {PREDICTIONS_NAME}",
+                label=", ".join(_MOST),
                 file_count="multiple",
                 file_types=[".json", ".parquet"],
             )

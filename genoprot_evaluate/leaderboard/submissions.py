@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_evaluate.results import (
+    FURTHER_NAME,
     PREDICTIONS_NAME,
     RECORD_NAME,
     ResultRecord,
+    read_further,
     read_predictions,
     read_record,
 )
@@ -25,10 +27,10 @@ LARGEST_RECORD = 64 << 20
 """Bytes of the largest `results.json` that is read; records come from strangers."""
 
 LARGEST_PREDICTIONS = 1 << 30
-"""Bytes of the largest `predictions.parquet` that is read."""
+"""Bytes of the largest file of predictions that is read."""
 
 MOST_PREDICTIONS = 20_000_000
-"""Rows of `predictions.parquet` that are read at most; a small file can unpack to any number."""
+"""Rows of a file of predictions that are read at most; a small file can unpack to any number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +46,15 @@ class Submission:
     record : ResultRecord
     predictions : pyarrow.Table or None
         With the columns of `results.PREDICTIONS`; None where none lie beside the record.
+    further : pyarrow.Table or None
+        With the columns of `results.FURTHER`; None where none lie beside the record.
     """
 
     label: str
     path: Path
     record: ResultRecord
     predictions: pa.Table | None
+    further: pa.Table | None = None
 
 
 def read_submissions(paths: Iterable[str | Path]) -> list[Submission]:
@@ -90,17 +95,18 @@ def read_submission(path: str | Path, label: str | None = None) -> Submission:
     path = Path(path)
     if path.is_dir():
         path = path / RECORD_NAME
-    predictions = path.parent / PREDICTIONS_NAME
+    tables = [path.parent / name for name in (PREDICTIONS_NAME, FURTHER_NAME)]
     _refuse_large(path, LARGEST_RECORD)
-    _refuse_large(predictions, LARGEST_PREDICTIONS)
+    for table in tables:
+        _refuse_large(table, LARGEST_PREDICTIONS)
     record = read_record(path)
     if not record.tasks or not record.models:
         raise SourceError(path, "the record holds no scores")
-    table = None
-    if predictions.is_file():
-        _refuse_many(predictions)
-        table = read_predictions(predictions)
-    return Submission(label or _label(path), path, record, table)
+    for table in tables:
+        if table.is_file():
+            _refuse_many(table)
+    predictions = read_predictions(tables[0]) if tables[0].is_file() else None
+    return Submission(label or _label(path), path, record, predictions, read_further(tables[1]))
 
 
 def _refuse_large(path: Path, most: int) -> None:

@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,13 +21,12 @@ from genoprot_evaluate.evaluation.cells import Fit, score_fit
 from genoprot_evaluate.evaluation.examples import Split, TaskExamples, read_examples
 from genoprot_evaluate.evaluation.inputs import examples_without
 from genoprot_evaluate.evaluation.species import accessions_of_species
-from genoprot_evaluate.leaderboard.submissions import read_submission
-from genoprot_evaluate.results import PREDICTIONS_NAME, ResultRecord
+from genoprot_evaluate.leaderboard.differences import TOLERANCE, differences
+from genoprot_evaluate.leaderboard.further import faults_of_further
+from genoprot_evaluate.leaderboard.submissions import Submission, read_submission
+from genoprot_evaluate.results import FURTHER_NAME, PREDICTIONS_NAME, ResultRecord
 
 __all__ = ["add_arguments", "run", "validate_record"]
-
-TOLERANCE = 1e-9
-"""Difference of two numbers that are the same."""
 
 _FROM_PREDICTIONS = ("accuracy", "auroc", "auprc", "mcc", "brier", "calibration_error", "eval_examples")
 _WITH_DATASET = ("challenge_accuracy", "challenge_examples", "identity_bins")
@@ -38,17 +36,18 @@ def validate_record(path: str | Path, dataset: str | Path | PublishedDataset | N
     """Compute the scores of a record again from the predictions beside it.
 
     Computed again are accuracy, AUROC, AUPRC, MCC, Brier score and calibration error of each cell, the
-    intervals, the comparisons, and the votes of the five ensembles, these from the validation accuracies
-    that the record states. What training decides, identity-matched accuracies, what combinations learned and
-    the gains of encoders do not follow from the predictions that are kept, and are not checked.
+    intervals, the comparisons, the gains of encoders, and the votes of the five ensembles; from the further
+    predictions, where they lie beside the record, identity-matched accuracies, those of further seeds, the
+    validation accuracies of encoders, and what combinations learned. What training decides and how much the
+    order of a pair matters do not follow from what is kept, and are not checked.
 
     Parameters
     ----------
     path : str or Path
         Folder written by `genoprot evaluate`, or its `results.json`.
     dataset : str, Path or PublishedDataset, optional
-        The dataset that the record names: then fingerprint, examples and labels are compared too, and the
-        accuracies on challenge pairs and by identity are computed again.
+        The dataset that the record names: then fingerprint, examples, labels and validation folds are
+        compared too, and the accuracies on challenge pairs and by identity are computed again.
 
     Returns
     -------
@@ -70,10 +69,11 @@ def validate_record(path: str | Path, dataset: str | Path | PublishedDataset | N
     published = dataset
     if dataset is not None and not isinstance(dataset, PublishedDataset):
         published = PublishedDataset.open(dataset)
-    return list(_faults(submission.record, submission.predictions, published))
+    return list(_faults(submission, published))
 
 
-def _faults(record: ResultRecord, predictions: pa.Table, published: PublishedDataset | None) -> Iterator[str]:
+def _faults(submission: Submission, published: PublishedDataset | None) -> Iterator[str]:
+    record, predictions = submission.record, submission.predictions
     if published is not None and published.fingerprint != record.dataset["fingerprint"]:
         yield (
             f"dataset: the record has fingerprint {record.dataset['fingerprint'][:12]}, "
@@ -81,21 +81,21 @@ def _faults(record: ResultRecord, predictions: pa.Table, published: PublishedDat
         )
         return
     sound = True
-    for task in pc.unique(predictions["task"]).to_pylist():
+    named = [predictions["task"], *(() if submission.further is None else (submission.further["task"],))]
+    for task in sorted(set().union(*(pc.unique(column).to_pylist() for column in named))):
         if task not in record.scores:
             yield f"{task}: there are predictions, but the record has no such task"
             sound = False
     for task in record.tasks:
-        found = list(_faults_of_task(record, task, predictions, published))
+        found = list(_faults_of_task(submission, task, published))
         sound = sound and not found
         yield from found
     if sound:
         yield from _faults_of_comparisons(record, predictions)
 
 
-def _faults_of_task(
-    record: ResultRecord, task: str, predictions: pa.Table, published: PublishedDataset | None
-) -> Iterator[str]:
+def _faults_of_task(submission: Submission, task: str, published: PublishedDataset | None) -> Iterator[str]:
+    record, predictions, further = submission.record, submission.predictions, submission.further
     rows = predictions.filter(pc.equal(predictions["task"], task))
     by_model = {
         name: rows.filter(pc.equal(rows["model"], name)).sort_by("row")
@@ -132,9 +132,12 @@ def _faults_of_task(
         yield from (
             f"{task}, {name}: {place}"
             for key in checked
-            for place in _differences(given[key], again[key], key)
+            for place in differences(given[key], again[key], key)
         )
     yield from _faults_of_ensembles(record, task, fits)
+    if further is not None:
+        known = published is not None
+        yield from faults_of_further(record, task, fits, examples, further, with_dataset=known)
 
 
 def _key(table: pa.Table) -> pa.Table:
@@ -200,7 +203,7 @@ def _faults_of_ensembles(record: ResultRecord, task: str, fits: dict[str, Fit]) 
         return
     accuracies = np.array([record.scores[task][name].validation_accuracy or 0 for name in ensemble.members])
     weights = dict(zip(ensemble.members, normalised_weights(accuracies).tolist()))
-    yield from (f"{task}: {place}" for place in _differences(dict(ensemble.weights), weights, "weights"))
+    yield from (f"{task}: {place}" for place in differences(dict(ensemble.weights), weights, "weights"))
     probabilities = np.stack([fits[name].probability for name in ensemble.members])
     for name in votes:
         vote = ENSEMBLES[name](probabilities, accuracies)
@@ -221,24 +224,10 @@ def _faults_of_comparisons(record: ResultRecord, predictions: pa.Table) -> Itera
                 interval and asdict(interval)
                 for interval in (score.interval, again.scores[task][name].interval)
             )
-            yield from (f"{task}, {name}: {place}" for place in _differences(given, found, "interval"))
-        given, found = ([asdict(pair) for pair in one.comparisons.get(task, ())] for one in (record, again))
-        yield from (f"{task}: {place}" for place in _differences(given, found, "comparisons"))
-
-
-def _differences(given: Any, found: Any, place: str) -> Iterator[str]:
-    """Places at which two values of JSON types differ by more than rounding."""
-    if isinstance(given, dict) and isinstance(found, dict) and given.keys() == found.keys():
-        for key in given:
-            yield from _differences(given[key], found[key], f"{place}.{key}")
-    elif isinstance(given, list | tuple) and isinstance(found, list | tuple) and len(given) == len(found):
-        for number, (one, other) in enumerate(zip(given, found)):
-            yield from _differences(one, other, f"{place}.{number}")
-    elif isinstance(given, float | int) and isinstance(found, float | int):
-        if abs(given - found) > TOLERANCE:
-            yield f"{place} is {given:.6g}, its predictions give {found:.6g}"
-    elif given != found:
-        yield f"{place} is {given!r:.60}, its predictions give {found!r:.60}"
+            yield from (f"{task}, {name}: {place}" for place in differences(given, found, "interval"))
+        for name in ("comparisons", "gains"):
+            given, found = ([asdict(one) for one in getattr(r, name).get(task, ())] for r in (record, again))
+            yield from (f"{task}: {place}" for place in differences(given, found, name))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -260,6 +249,17 @@ def run(args: argparse.Namespace) -> int:
         for fault in faults:
             print(f"{path}: {fault}")
         if not faults:
-            print(f"{path}: holds; its scores follow from the predictions beside it")
+            print(f"{path}: holds; its scores follow from the predictions beside it{_on_trust(path)}")
         wrong += bool(faults)
     return 1 if wrong else 0
+
+
+def _on_trust(path: str | Path) -> str:
+    """What could not be computed again where there are no further predictions."""
+    folder = Path(path) if Path(path).is_dir() else Path(path).parent
+    if (folder / FURTHER_NAME).is_file():
+        return ""
+    return (
+        f"; without {FURTHER_NAME} validation accuracies, those of identity-matched pairs and further seeds, "
+        "and combinations are taken on trust"
+    )

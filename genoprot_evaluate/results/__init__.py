@@ -13,6 +13,7 @@ from genoprot_evaluate.results.cells import (
     Score,
     ScoredModel,
 )
+from genoprot_evaluate.results.further import FURTHER, FURTHER_NAME, PARTS, read_further
 from genoprot_evaluate.results.record import (
     PREDICTIONS,
     PREDICTIONS_NAME,
@@ -26,7 +27,10 @@ from genoprot_evaluate.results.record import (
 )
 
 __all__ = [
+    "FURTHER",
+    "FURTHER_NAME",
     "KINDS",
+    "PARTS",
     "PREDICTIONS",
     "PREDICTIONS_NAME",
     "RECORD_NAME",
@@ -43,6 +47,7 @@ __all__ = [
     "Score",
     "ScoredModel",
     "check_folder",
+    "read_further",
     "read_predictions",
     "read_record",
     "write_record",

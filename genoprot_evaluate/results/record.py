@@ -26,6 +26,7 @@ from genoprot_evaluate.results.cells import (
     ScoredModel,
 )
 from genoprot_evaluate.results.decoding import Misfit, decode
+from genoprot_evaluate.results.further import FURTHER, FURTHER_NAME
 
 __all__ = [
     "PREDICTIONS",
@@ -239,8 +240,10 @@ def check_folder(out: str | Path) -> Path:
     return out
 
 
-def write_record(record: ResultRecord, predictions: pa.Table, out: str | Path) -> Path:
-    """Write `results.json` and `predictions.parquet` to a folder.
+def write_record(
+    record: ResultRecord, predictions: pa.Table, out: str | Path, further: pa.Table | None = None
+) -> Path:
+    """Write `results.json`, `predictions.parquet` and `further-predictions.parquet` to a folder.
 
     The record is written last and an older one is taken away before its predictions are replaced, so a
     record always lies beside its own predictions.
@@ -252,6 +255,8 @@ def write_record(record: ResultRecord, predictions: pa.Table, out: str | Path) -
         With the columns of `PREDICTIONS`.
     out : str or Path
         Made when it is not there; other files in it are left alone.
+    further : pyarrow.Table, optional
+        With the columns of `FURTHER`.
 
     Returns
     -------
@@ -265,8 +270,13 @@ def write_record(record: ResultRecord, predictions: pa.Table, out: str | Path) -
     """
     out = check_folder(out)
     final = out / RECORD_NAME
-    with atomic_file(final) as staged_record, atomic_file(out / PREDICTIONS_NAME) as staged_predictions:
+    with (
+        atomic_file(final) as staged_record,
+        atomic_file(out / PREDICTIONS_NAME) as staged_predictions,
+        atomic_file(out / FURTHER_NAME) as staged_further,
+    ):
         write_parquet(predictions.cast(PREDICTIONS), staged_predictions)
+        write_parquet((FURTHER.empty_table() if further is None else further).cast(FURTHER), staged_further)
         staged_record.write_text(record.to_json(), encoding="utf-8")
         final.unlink(missing_ok=True)
     return final

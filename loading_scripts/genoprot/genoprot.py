@@ -51,6 +51,12 @@ seed : int
 head : genoprot_evaluate.heads.HeadConfig, optional
 validation : {"pairs", "proteins"}, optional
     What is held out of train to stop early, whatever `head` says of it.
+seeds : int, optional
+    Heads per cell, whatever `head` says of it; the first counts, the others show the spread.
+symmetric : bool, optional
+    Whether a pair is scored in both orders and the probabilities are averaged, whatever `head` says of it.
+device : str
+    Where heads are trained, as torch names it.
 missing : {"refuse", "mark", "drop"}
     What to do where vectors lack proteins that a task needs: raise, mark the cell N/A, or drop the examples
     concerned for all models.
@@ -96,14 +102,17 @@ class Genoprot(evaluate.Metric):
         seed: int = 0,
         head: HeadConfig | None = None,
         validation: str | None = None,
+        seeds: int | None = None,
+        symmetric: bool | None = None,
+        device: str = "cpu",
         missing: str = "refuse",
         missing_share: float = evaluation.MISSING_SHARE,
         train_species: Sequence[int] = (),
         eval_species: Sequence[int] = (),
     ) -> dict[str, Any] | None:
         """Score encoders; None in every process but the first."""
-        if validation is not None:
-            head = replace(head or HeadConfig(), validation=validation)
+        chosen = {"validation": validation, "seeds": seeds, "symmetric": symmetric}
+        chosen = {name: value for name, value in chosen.items() if value is not None}
         options = {
             "embeddings": embeddings,
             "dataset": dataset,
@@ -111,7 +120,8 @@ class Genoprot(evaluate.Metric):
             "members": members,
             "baselines": baselines,
             "seed": seed,
-            "head": head,
+            "head": replace(head or HeadConfig(), **chosen),
+            "device": device,
             "missing": missing,
             "missing_share": missing_share,
             "species": {"train": tuple(train_species), "eval": tuple(eval_species)},

@@ -55,7 +55,8 @@ def test_a_repository_without_records_is_an_error(online, results, tmp_path):  #
 def test_uploads_are_checked(results, tmp_path):
     files = [results / "results.json", results / "predictions.parquet"]
     assert "holds" in check_upload(files)
-    assert "Upload two files" in check_upload(files[:1])
+    assert "holds" in check_upload([*files, results / "further-predictions.parquet"])
+    assert "Upload these files: `results.json`, `predictions.parquet`" in check_upload(files[:1])
     wrong = forged(results, tmp_path / "forged")
     verdict = check_upload([wrong / "results.json", files[1]])
     assert "does not hold" in verdict

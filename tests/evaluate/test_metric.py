@@ -41,6 +41,12 @@ assert metric.compute(
 assert metric.compute(
     embeddings={"mine": (accessions, matrix)}, train_species=[9606], eval_species=[9606], **options
 )["dataset"]["eval_species"] == [9606]
+chosen = metric.compute(
+    embeddings={"mine": (accessions, matrix)}, seeds=2, symmetric=True, device="cpu", **options
+)
+assert (chosen["head"]["seeds"], chosen["head"]["symmetric"]) == (2, True)
+assert len(chosen["scores"]["disease"]["mine"]["seed_accuracies"]) == 2
+assert chosen["scores"]["disease"]["mine"]["order_flips"] is not None
 for start in range(0, len(accessions), 16):
     metric.add_batch(accessions=accessions[start : start + 16])
 reports["batches"] = metric.compute(embeddings={"mine": matrix}, **options)

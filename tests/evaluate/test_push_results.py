@@ -13,7 +13,7 @@ from genoprot_evaluate.cli import main
 from genoprot_evaluate.evaluation import evaluate
 from genoprot_evaluate.hub import fetch_record, list_records
 from genoprot_evaluate.hub.results import RESULTS_PATH
-from genoprot_evaluate.results import read_predictions, read_record
+from genoprot_evaluate.results import read_further, read_predictions, read_record
 
 MODEL = "maker/model"
 DATASET = "llnl/geno-prot"
@@ -197,9 +197,8 @@ def test_records_are_pushed_listed_and_fetched(hub, online, scored, capsys, monk
     folder = fetch_record(stored)
     assert read_record(folder) == read_record(scored)
     assert read_predictions(folder).equals(read_predictions(scored))
-    assert stored.bytes == sum(
-        (scored / name).stat().st_size for name in ("results.json", "predictions.parquet")
-    )
+    assert read_further(folder).equals(read_further(scored))
+    assert stored.bytes == sum(path.stat().st_size for path in scored.iterdir())
     with pytest.raises(GenoProtError, match="no such repository"):
         list_records("llnl/none")
     assert "cannot name a record" in refused(capsys, *records, "--label", "../up")

@@ -89,7 +89,11 @@ def test_record_comes_back_as_it_was(tmp_path):
     assert path == tmp_path / "results" / "results.json"
     assert read_record(path) == read_record(path.parent) == record
     assert read_predictions(path.parent).equals(make_predictions())
-    assert sorted(entry.name for entry in path.parent.iterdir()) == ["predictions.parquet", "results.json"]
+    assert sorted(entry.name for entry in path.parent.iterdir()) == [
+        "further-predictions.parquet",
+        "predictions.parquet",
+        "results.json",
+    ]
 
 
 def test_floats_are_written_to_the_last_digit_and_keys_sorted():

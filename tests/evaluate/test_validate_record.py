@@ -17,7 +17,7 @@ from genoprot_evaluate.cli import main
 from genoprot_evaluate.evaluation import evaluate
 from genoprot_evaluate.heads import HeadConfig
 from genoprot_evaluate.leaderboard import submissions, validate_record
-from genoprot_evaluate.results import PREDICTIONS, read_predictions, read_record, write_record
+from genoprot_evaluate.results import PREDICTIONS, read_further, read_predictions, read_record, write_record
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def rewritten(results: Path, out: Path, change=None, column=None, values=None, k
         predictions = predictions.set_column(place, PREDICTIONS.field(column), [values(predictions)])
     if keep is not None:
         predictions = predictions.filter(keep(predictions))
-    write_record(record, predictions, out)
+    write_record(record, predictions, out, read_further(results))
     return out
 
 
@@ -83,6 +83,34 @@ FORGED = {
             },
         ),
         r"pfam: comparisons\.0\.p is 0\.001",
+    ),
+    "a gain": (
+        lambda r: replace(
+            r, gains={**r.gains, "pfam": (replace(r.gains["pfam"][0], together=0.9), *r.gains["pfam"][1:])}
+        ),
+        r"pfam: gains\.0\.together is 0\.9",
+    ),
+    "a validation accuracy": (
+        lambda r: with_cell(r, "melanoma", "two", validation_accuracy=0.99),
+        r"melanoma, two: validation_accuracy is 0\.99, its predictions give",
+    ),
+    "a coefficient": (
+        lambda r: replace(
+            r,
+            combinations={
+                **r.combinations,
+                "pfam": replace(r.combinations["pfam"], coefficients={"one": 9.0, "two": 0.0}),
+            },
+        ),
+        r"pfam: combinations\.coefficients\.one is 9",
+    ),
+    "an accuracy on matched pairs": (
+        lambda r: with_cell(r, "pfam", "one", matched_accuracy=0.9, matched_examples=100),
+        r"pfam, one: matched_accuracy is 0\.9, its predictions give None",
+    ),
+    "accuracies of seeds": (
+        lambda r: with_cell(r, "pfam", "one", seed_accuracies=(0.7, 0.7)),
+        r"pfam, one: 2 accuracies of seeds, and predictions of 0 further ones",
     ),
     "a vote": (
         lambda r: replace(

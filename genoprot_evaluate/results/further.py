@@ -1,0 +1,71 @@
+"""Predictions beside those of the eval examples, from which more of a record can be computed again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genoprot_datasets.errors import SourceError
+
+__all__ = ["FURTHER", "FURTHER_NAME", "PARTS", "read_further"]
+
+FURTHER_NAME = "further-predictions.parquet"
+
+PARTS = ("matched", "seed", "validation")
+"""What is asked beside the eval examples.
+
+The identity-matched eval pairs; the eval examples by the heads of further seeds; the train examples on which
+the heads of encoders were stopped.
+"""
+
+FURTHER = pa.schema(
+    [
+        pa.field("task", pa.string(), nullable=False),
+        pa.field("part", pa.string(), nullable=False),
+        pa.field("seed", pa.int16(), nullable=False),
+        pa.field("row", pa.int32(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("label", pa.int8(), nullable=False),
+        pa.field("probability", pa.float64(), nullable=False),
+    ]
+)
+"""One row per task, model and example of a part.
+
+`seed` counts the heads of a cell from 0; `row` counts the rows of the split that the part is of, from 0;
+`label` is the true class, `probability` that of class 1.
+"""
+
+
+def read_further(path: str | Path) -> pa.Table | None:
+    """Read the further predictions beside a result record; None where there are none.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder, or its `further-predictions.parquet`.
+
+    Returns
+    -------
+    pyarrow.Table or None
+        With the columns of `FURTHER`.
+
+    Raises
+    ------
+    SourceError
+        If they cannot be read.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / FURTHER_NAME
+    if not path.is_file():
+        return None
+    try:
+        table = pq.read_table(path)
+        missing = [name for name in FURTHER.names if name not in table.column_names]
+        if missing:
+            raise SourceError(path, f"no column {', '.join(missing)}")
+        return table.select(FURTHER.names).cast(FURTHER)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise SourceError(path, f"not a readable Parquet file ({' '.join(str(error).split())})") from None
