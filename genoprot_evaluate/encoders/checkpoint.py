@@ -136,6 +136,21 @@ class Checkpoint:
             raise SourceError(self.path, f"{CONFIG}: {name} is {value!r}, not true or false")
         return value
 
+    def only(self, values: Mapping[str, Any]) -> None:
+        """Options of the configuration of which just one value is computed; an absent one has it.
+
+        Raises
+        ------
+        SourceError
+            If an option has another value.
+        """
+        for name, value in values.items():
+            stated = self.option([name], value)
+            if stated != value:
+                raise SourceError(
+                    self.path, f"{CONFIG}: {name} is {stated!r}, which is not read; only {value!r} is"
+                )
+
     def heads(self, names: Iterable[str], width: int, default: int | None = None) -> int:
         """Number of attention heads of the configuration.
 

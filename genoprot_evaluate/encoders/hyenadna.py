@@ -24,6 +24,8 @@ __all__ = ["Hyena1M", "Hyena160K", "Hyena450K", "HyenaDNA", "tokenize"]
 
 SPECIAL = 2
 PREFIXES = ("model.backbone.", "hyena.backbone.", "backbone.")
+PLAIN = {"bidirectional": False, "normalized": False, "outer_mixing": False, "post_order_ffn": False}
+PLAIN |= {"num_heads": 1, "num_blocks": 1, "inner_factor": 1, "activation": "id"}
 UNUSED = re.compile(r"(model\.|hyena\.)?lm_head\.weight|.*\.implicit_filter\.\d+\.freq")
 
 
@@ -212,9 +214,9 @@ def _with_layer_options(checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint with the options of its ``layer`` on top, as the original configurations nest them."""
     layer = checkpoint.config.get("layer")
     config = {**checkpoint.config, **(layer if isinstance(layer, Mapping) else {})}
-    if config.get("bidirectional"):
-        raise SourceError(checkpoint.path, "config.json: bidirectional filters are not read")
-    return replace(checkpoint, config=config)
+    checkpoint = replace(checkpoint, config=config)
+    checkpoint.only(PLAIN)
+    return checkpoint
 
 
 def _spec(size: str, context: int) -> EncoderSpec:

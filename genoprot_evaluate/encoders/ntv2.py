@@ -47,6 +47,8 @@ TOKENS = {
 }
 RELEASED_HEADS = {1024: 16}
 FREQUENCIES = ".rotary_embeddings.inv_freq"
+PLAIN = {"embed_scale": 1.0, "token_dropout": False, "emb_layer_norm_before": False, "pre_layer_norm": True}
+PLAIN |= {"use_glu_in_ffn": True, "ffn_activation_name": "swish", "use_rotary_embedding": True}
 UNUSED = re.compile(
     r"lm_head\..*|(esm\.)?contact_head\.regression\.(weight|bias)|.*\.rotary_embeddings\.inv_freq"
     r"|(esm\.)?embeddings\.(position_ids|position_embeddings\.weight)|.*roberta_lm_head/~/lm_.*"
@@ -379,6 +381,7 @@ def _sizes(checkpoint: Checkpoint, names: _Transformers | _Haiku) -> NTv2Sizes:
             checkpoint.path,
             f"config.json: {positions} positions, as of version 1; version 2 has rotary ones",
         )
+    checkpoint.only(PLAIN)
     vocabulary, width = shape("embedding.weight")
     attended, _ = shape("layers.0.query.weight")
     stated = ("num_attention_heads", "attention_heads")

@@ -19,6 +19,7 @@ __all__ = ["Released", "fit_network"]
 PREFIX = "backbone."
 ACTIVATIONS = ("gelu", "silu")
 MEDIUM = 128
+PLAIN = {"proj_groups": 1, "smeared_gqa": False, "final_norm": True}
 FILTER_AXES = {"poles": 4, "log_poles": 3, "h": 3}
 UNUSED = re.compile(r"(backbone\.)?(unembed\.weight|.*\._extra_state|.*\.rotary_emb\.inv_freq)")
 
@@ -71,6 +72,7 @@ def fit_network(
     SourceError
         If a key is missing or unexpected, a shape differs, or the configuration is not usable.
     """
+    checkpoint.only(PLAIN)
     keys = _Keys(checkpoint)
     config = keys.config(released)
     with torch.device("meta"):

@@ -130,6 +130,9 @@ def test_values_of_the_configuration(folder):
         checkpoint.heads(["heads"], 9)
     with pytest.raises(SourceError, match="heads is 2, not an integer of at least 3"):
         checkpoint.integer(["heads"], least=3)
+    checkpoint.only({"heads": 2, "absent": True})
+    with pytest.raises(SourceError, match="heads is 2, which is not read; only 1 is"):
+        checkpoint.only({"heads": 1})
 
 
 @pytest.mark.parametrize(

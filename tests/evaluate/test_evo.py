@@ -233,6 +233,8 @@ def test_weights_have_to_fit(weights, config, tmp_path):
         load("extra", weights | {"blocks.0.extra": torch.zeros(1)})
     with pytest.raises(SourceError, match="mlp_activation 'relu' is not one of gelu, silu"):
         load("relu", weights, mlp_activation="relu")
+    with pytest.raises(SourceError, match="proj_groups is 2, which is not read; only 1 is"):
+        load("groups", weights, proj_groups=2)
     with pytest.raises(SourceError, match="num_attention_heads 5 does not divide the width 64"):
         load("heads", weights, num_attention_heads=5)
     with pytest.raises(SourceError, match="column_split_hyena is 'yes', not true or false"):

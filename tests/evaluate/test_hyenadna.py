@@ -209,6 +209,7 @@ def test_states_behind_every_block(shared, tmp_path):
     [
         ({"hyena_order": 3}, "hyena_order is 3, but the weights are of order 2"),
         ({"layer": {"order": 4}}, "order is 4"),
+        ({"layer": {"activation": "gelu"}}, "activation is 'gelu', which is not read; only 'id' is"),
         ({"use_bias": "yes"}, "use_bias is 'yes', not true or false"),
         ({"layer": {"shift": -1}}, "shift is -1, not a positive number"),
     ],

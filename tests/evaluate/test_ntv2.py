@@ -206,6 +206,7 @@ def test_weights_that_do_not_fit(weights, config, small, tmp_path):
             {"num_attention_heads": 4, "position_embedding_type": "absolute"},
             "absolute positions, as of version 1",
         ),
+        ({"num_attention_heads": 4, "embed_scale": 8.0}, "embed_scale is 8.0, which is not read"),
         ({"num_attention_heads": 4, "layer_norm_eps": 0}, "layer_norm_eps is 0, not a positive number"),
     ],
 )
