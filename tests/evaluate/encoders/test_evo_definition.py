@@ -13,6 +13,7 @@ from genoprot_evaluate.encoders.evo import tokenize
 
 TEXT = "ACGTTGACNNRTACCATTGACCATTTAGGACATNNACGATTACAGGT"
 TEXTS = [TEXT * 2, TEXT.lower(), "G"]
+PAIRS = dict(zip("ACGTRY", "TGCAYR"))
 HCS, HCM, HCL, ATTENTION = "short", "medium", "long", "attention"
 EVO = {"attn_layer_idxs": [0, 3], "num_layers": 5, "num_attention_heads": 5, "eps": 1e-5, "hidden_size": 40}
 EVO2 = {"attn_layer_idxs": [0, 4], "hcl_layer_idxs": [1], "hcm_layer_idxs": [2, 6], "hcs_layer_idxs": [3, 5]}
@@ -207,6 +208,9 @@ def test_states_and_vectors(case, tmp_path):
     for row, of in enumerate(of_rows):
         assert difference(vectors[row], of[encoder.layer].mean(0)) <= TOLERANCE
         assert difference(last[row, : config["hidden_size"]], of["norm"][-1]) <= TOLERANCE
+    reverse = [ord(PAIRS.get(letter, letter)) for letter in TEXTS[1].upper()[::-1]]
+    states = layers_of(exact(weights), config, second, reverse)["norm"]
+    assert difference(last[1, config["hidden_size"] :], states[-1]) <= TOLERANCE
 
 
 def test_padding_costs_a_short_sequence_no_precision(tmp_path):
