@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from genoprot_evaluate.encoders import selective_scan
+
 
 @pytest.fixture(autouse=True)
 def one_thread():
@@ -17,6 +19,10 @@ def one_thread():
 
 @pytest.fixture(autouse=True, params=["alone", "padded"])
 def batches(request, monkeypatch):
-    """Rows one by one, as on a processor, or padded to one length, as an accelerator computes them."""
+    """Rows one by one, as on a processor, or padded to one length, as an accelerator computes them.
+
+    In padded batches Mamba's scan is that of accelerators too.
+    """
     if request.param == "padded":
         monkeypatch.setattr("genoprot_evaluate.encoders.pooled.computes_alone", lambda device: False)
+        monkeypatch.setattr(selective_scan, "_by_stretches", selective_scan._by_chunks)
