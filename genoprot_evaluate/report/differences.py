@@ -5,7 +5,7 @@ from __future__ import annotations
 from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate.comparison import beaten, best_models, tied_models
 from genoprot_evaluate.ranking import rank_models
-from genoprot_evaluate.results import ResultRecord
+from genoprot_evaluate.results import KINDS, ResultRecord
 
 __all__ = ["differences_note", "rank_rows", "tie_rows", "win_table"]
 
@@ -37,9 +37,10 @@ def tie_rows(record: ResultRecord) -> list[tuple[str, str, str]]:
 
 
 def win_table(record: ResultRecord) -> tuple[list[str], list[list[int]]]:
-    """Names of the compared models, and in how many tasks each (row) beats each (column)."""
+    """Names of the compared models by kind, and in how many tasks each (row) beats each (column)."""
     pairs = [pair for task in record.tasks for pair in record.comparisons.get(task, ())]
-    names = sorted({name for pair in pairs for name in (pair.first, pair.second)})
+    compared = {name for pair in pairs for name in (pair.first, pair.second)}
+    names = [name for kind in KINDS for name in record.models_of(kind) if name in compared]
     wins = beaten(record)
     return names, [[len(wins.get(name, {}).get(other, ())) for other in names] for name in names]
 

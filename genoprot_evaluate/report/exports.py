@@ -15,6 +15,7 @@ from genoprot_evaluate.grids import Grid, all_grids
 from genoprot_evaluate.report.classes import CLASSES, models_by_class
 from genoprot_evaluate.report.differences import differences_note, rank_rows, tie_rows
 from genoprot_evaluate.report.facts import CAVEATS, numbered_reasons, printable, run_facts
+from genoprot_evaluate.report.subsets import subset_grids
 from genoprot_evaluate.results import ResultRecord
 from genoprot_evaluate.tables import percent, score_rows
 
@@ -64,7 +65,7 @@ def scores_markdown(record: ResultRecord) -> str:
     return template.substitute(
         tables="\n\n".join(tables),
         notes=f"\nCells without a score:\n\n{notes}\n" if reasons else "",
-        grids="\n\n".join(_grid(grid) for grid in all_grids(record)),
+        grids="\n\n".join(_grid(grid) for grid in (*all_grids(record), *subset_grids(record))),
         differences=_differences(record),
         caveats="\n".join(f"* {caveat}" for caveat in CAVEATS),
         facts="\n".join(f"* {label}: {_escaped(value)}" for label, value in run_facts(record)),

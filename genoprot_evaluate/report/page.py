@@ -13,6 +13,7 @@ from genoprot_evaluate.grids import Grid, all_grids
 from genoprot_evaluate.report.classes import CLASSES, colours, models_by_class
 from genoprot_evaluate.report.differences import differences_note, rank_rows, tie_rows, win_table
 from genoprot_evaluate.report.facts import CAVEATS, numbered_reasons, printable, run_facts
+from genoprot_evaluate.report.subsets import identity_grid, subset_grids
 from genoprot_evaluate.results import ResultRecord
 from genoprot_evaluate.tables import percent, score_rows
 from genoprot_evaluate.web import fill_page
@@ -93,7 +94,8 @@ def render_page(record: ResultRecord, figure: str, csv_text: str) -> str:
             f'<th scope="col" data-sort>{_text(title)}</th>' for title in _MEASURES.values()
         ),
         measure_rows="\n".join(_measure_rows(record)),
-        grids="\n".join(_grid(grid) for grid in all_grids(record)),
+        by_identity=_folded(identity_grid(record)),
+        grids="\n".join(_grid(grid) for grid in (*all_grids(record), *subset_grids(record))),
         **_differences(record),
         caveats="\n".join(f"<li>{_text(caveat)}</li>" for caveat in CAVEATS),
         facts="\n".join(
@@ -190,17 +192,28 @@ def _differences(record: ResultRecord) -> dict[str, str]:
 
 def _grid(grid: Grid) -> str:
     """A section with one table."""
+    return f"<h2>{_text(grid.title)}</h2>\n{_grid_table(grid)}"
+
+
+def _folded(grid: Grid | None) -> str:
+    """A table that is shown when asked for."""
+    if grid is None:
+        return ""
+    table = _grid_table(grid, "grid paired")
+    return f"<details>\n<summary>{_text(grid.title)}</summary>\n{table}\n</details>"
+
+
+def _grid_table(grid: Grid, style: str = "grid") -> str:
     heads = "".join(f'<th scope="col">{_text(name)}</th>' for name in grid.heading)
     rows = (
         f'<th scope="row">{_text(row[0])}</th>' + "".join(f"<td>{_text(cell)}</td>" for cell in row[1:])
         for row in grid.rows
     )
     table = (
-        f'<table class="grid">\n<caption>{_text(grid.note)}</caption>\n<thead><tr>{heads}</tr></thead>\n'
+        f'<table class="{style}">\n<caption>{_text(grid.note)}</caption>\n<thead><tr>{heads}</tr></thead>\n'
         f"<tbody>\n{_table_rows(rows)}\n</tbody>\n</table>"
     )
     return (
-        f"<h2>{_text(grid.title)}</h2>\n"
         f'<div class="scroll" tabindex="0" role="region" aria-label="{_text(grid.title)}">\n{table}\n</div>'
     )
 
