@@ -102,9 +102,9 @@ class Fit(NamedTuple):
         Mean accuracy over the eval samples of the head of every seed, where there are several.
     by_seed : ndarray, shape=(further seeds, eval examples), dtype=float64, or None
         Probability of class 1 by the heads of all seeds but the first.
-    order_difference, order_flips : float or None
-        Mean absolute difference of the probabilities of a pair in its two orders, and share of the pairs that
-        they put into different classes, where pairs are scored in both.
+    exchanged : ndarray, shape=(eval examples,), dtype=float64, or None
+        Probability of class 1 of the pairs with their members exchanged, where pairs are scored in both
+        orders; `probability` is the mean of both.
     """
 
     status: str
@@ -118,8 +118,7 @@ class Fit(NamedTuple):
     matched: np.ndarray | None = None
     seed_accuracies: tuple[float, ...] = ()
     by_seed: np.ndarray | None = None
-    order_difference: float | None = None
-    order_flips: float | None = None
+    exchanged: np.ndarray | None = None
 
 
 def fit_rule(
@@ -251,6 +250,7 @@ def score_fit(examples: TaskExamples | None, fit: Fit) -> Score:
         samples = (test.sample == sample for sample in np.unique(test.sample))
         return summarise([statistic(test.labels[rows], values[rows]) for rows in samples])
 
+    difference, flips = _order(fit)
     matched = examples.matched if fit.matched is not None else None
     challenge = np.zeros(len(test), dtype=bool) if test.challenge is None else test.challenge
     return Score(
@@ -272,9 +272,17 @@ def score_fit(examples: TaskExamples | None, fit: Fit) -> Score:
         matched_accuracy=None if matched is None else accuracy(matched.labels, fit.matched > 0.5),
         matched_examples=None if matched is None else len(matched),
         seed_accuracies=fit.seed_accuracies,
-        order_difference=fit.order_difference,
-        order_flips=fit.order_flips,
+        order_difference=difference,
+        order_flips=flips,
     )
+
+
+def _order(fit: Fit) -> tuple[float | None, float | None]:
+    """How far apart the two orders of a pair are, and how often they are of different classes."""
+    if fit.exchanged is None:
+        return None, None
+    given = 2 * fit.probability - fit.exchanged
+    return float(np.abs(given - fit.exchanged).mean()), float(((given > 0.5) != (fit.exchanged > 0.5)).mean())
 
 
 def mean_accuracy(test: Split, probability: np.ndarray) -> float:

@@ -89,6 +89,13 @@ class TaskExamples:
         found = pc.index_in(self.accessions, value_set=pa.array(accessions, pa.string()))
         return found.fill_null(-1).to_numpy().astype(np.int64)
 
+    def naming(self, positions: np.ndarray) -> tuple[int, int]:
+        """How many train and eval examples name any of the accessions at some positions."""
+        train, test = (
+            int(np.isin(one.members, positions).any(axis=1).sum()) for one in (self.train, self.eval)
+        )
+        return train, test
+
 
 def read_examples(
     published: PublishedDataset, task: str, only: Mapping[str, pa.Array | None] | None = None

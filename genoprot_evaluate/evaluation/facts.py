@@ -97,6 +97,8 @@ def further_table(
             found = fits[task][model]
             if found.status != "OK":
                 continue
+            if found.exchanged is not None:
+                keep(task, "exchanged", 0, model, known.eval, found.exchanged)
             if found.matched is not None:
                 keep(task, "matched", 0, model, known.matched, found.matched)
             for seed, probability in enumerate(() if found.by_seed is None else found.by_seed, start=1):

@@ -56,7 +56,11 @@ def fit_heads(
         lacking = np.flatnonzero(rows < 0)
         if len(lacking):
             first = examples.accessions[int(lacking[0])].as_py()
-            reason = f"embeddings lack {len(lacking)} of {len(rows)} accessions of the task, first {first}"
+            train, test = examples.naming(lacking)
+            reason = (
+                f"embeddings lack {len(lacking)} of {len(rows)} accessions of the task, first {first}; "
+                f"{train} train and {test} eval examples name them"
+            )
             found[number] = Fit("N/A", reason)
         else:
             placed[number] = rows
@@ -97,11 +101,9 @@ def _apply(
     orders = scored_orders(first, vectors, rows[asked], device=device)
     probability, matched = divided(orders.mean(axis=0), examples)
     held_out = HeldOut(first.held_out, first.held_out_probability)
-    held_out_accuracy, difference, flips = first.validation_accuracy, None, None
+    held_out_accuracy, exchanged = first.validation_accuracy, None
     if len(orders) == 2:
-        one, other = orders[:, :count]
-        difference = float(np.abs(one - other).mean())
-        flips = float(((one > 0.5) != (other > 0.5)).mean())
+        exchanged = orders[1, :count]
         members = rows[examples.train.members[held_out.rows]]
         both = scored_orders(first, vectors, members, device=device)
         held_out = HeldOut(held_out.rows, both.mean(axis=0))
@@ -122,6 +124,5 @@ def _apply(
         matched=matched,
         seed_accuracies=tuple(reached),
         by_seed=np.stack(further) if further else None,
-        order_difference=difference,
-        order_flips=flips,
+        exchanged=exchanged,
     )

@@ -99,11 +99,13 @@ def voters(members: Sequence[str] | None, tables: Mapping[str, EmbeddingTable]) 
 
 def refuse_gaps(name: str, table: EmbeddingTable, examples: Iterable[TaskExamples]) -> None:
     """Raise where a table lacks accessions that the tasks need."""
-    needed, lacking = _gaps(table, examples)
+    known = tuple(examples)
+    needed, lacking = _gaps(table, known)
     if lacking:
         raise GenoProtError(
-            f"embeddings {name!r} lack {_count(needed, lacking)}; embed the whole dataset, mark such cells "
-            "N/A with --missing mark, or score everybody without these proteins with --missing drop"
+            f"embeddings {name!r} lack {_count(needed, lacking)}; {_concerned(table, known)}; "
+            "embed the whole dataset, mark such cells N/A with --missing mark, or score everybody without "
+            "these proteins with --missing drop"
         )
 
 
@@ -173,7 +175,8 @@ def drop_gaps(
         if len(lacking) > share * needed:
             raise GenoProtError(
                 f"embeddings {name!r} lack {_count(needed, lacking)}, more than the {share:.1%} that may be "
-                "missing; embed the whole dataset, or raise --missing-share"
+                f"missing; {_concerned(table, examples.values())}; embed the whole dataset, or raise "
+                "--missing-share"
             )
         absent[name] = set(lacking)
     kept, dropped = {}, {}
@@ -222,3 +225,12 @@ def _gaps(table: EmbeddingTable, examples: Iterable[TaskExamples]) -> tuple[int,
 def _count(needed: int, lacking: Sequence[str]) -> str:
     shown = ", ".join(lacking[:3]) + (", ..." if len(lacking) > 3 else "")
     return f"{len(lacking)} of the {needed} accessions that the tasks need ({shown})"
+
+
+def _concerned(table: EmbeddingTable, examples: Iterable[TaskExamples]) -> str:
+    """How many examples would fall away for want of vectors, by task."""
+    counts = {one.task: one.naming(np.flatnonzero(one.rows_in(table.accessions) < 0)) for one in examples}
+    listed = ", ".join(
+        f"{task} {train} and {test}" for task, (train, test) in counts.items() if train or test
+    )
+    return f"train and eval examples that name them: {listed}"

@@ -20,7 +20,7 @@ from genoprot_evaluate.store import EmbeddingTable, run_key
 __all__ = ["KeptFits", "examples_digest", "vectors_digest", "working_folder"]
 
 _ROWS = 1024
-_FACTS = ("validation_accuracy", "epochs", "note", "seed_accuracies", "order_difference", "order_flips")
+_FACTS = ("validation_accuracy", "epochs", "note", "seed_accuracies")
 
 
 def working_folder(out: str | Path) -> Path:
@@ -97,7 +97,9 @@ class KeptFits:
         if fit.held_out is not None:
             arrays |= {"held_out": fit.held_out.rows, "held_out_probability": fit.held_out.probability}
         arrays |= {
-            name: value for name in ("matched", "by_seed") if (value := getattr(fit, name)) is not None
+            name: value
+            for name in ("matched", "by_seed", "exchanged")
+            if (value := getattr(fit, name)) is not None
         }
         facts = json.dumps({name: getattr(fit, name) for name in _FACTS})
         with atomic_file(self._path(material)) as staging, open(staging, "wb") as handle:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from genoprot_datasets.seeding import integer_seed
 from genoprot_evaluate.ensembles import ENSEMBLES
-from genoprot_evaluate.evaluation.cells import Fit, HeldOut, mean_accuracy
+from genoprot_evaluate.evaluation.cells import Fit, HeldOut, mean_accuracy, score_fit
 from genoprot_evaluate.evaluation.examples import TaskExamples
 from genoprot_evaluate.evaluation.voting import learn_to_combine
 from genoprot_evaluate.heads import HeadConfig, divide_examples
@@ -76,6 +76,7 @@ def faults_of_further(
     checks = (
         _faults_of_matched(record, task, fits, examples, groups, with_dataset),
         _faults_of_seeds(record, task, fits, examples, groups),
+        _faults_of_order(record, task, fits, examples, groups),
         _faults_of_validation(record, task, fits, examples, groups, with_dataset),
         _faults_of_combinations(record, task, fits, groups),
     )
@@ -182,6 +183,23 @@ def _faults_of_seeds(
             ordered = [fits[model].probability, *(heads[seed].probability for seed in sorted(heads))]
             again = [mean_accuracy(examples.eval, one) for one in ordered]
             yield from (f", {model}: {place}" for place in differences(given, again, "seed_accuracies"))
+
+
+def _faults_of_order(
+    record: ResultRecord, task: str, fits: Mapping[str, Fit], examples: TaskExamples, groups: Groups
+) -> Iterator[str]:
+    found = _of_part(groups, "exchanged")
+    for model in sorted(fits):
+        fit = fits[model]
+        if model in found:
+            if not found[model].same_examples(examples.eval.row, examples.eval.labels):
+                yield f", {model}: the pairs or labels of its exchanged predictions are not the others'"
+                continue
+            fit = fit._replace(exchanged=found[model].probability)
+        again, given = score_fit(examples, fit), record.scores[task][model]
+        for name in ("order_difference", "order_flips"):
+            places = differences(getattr(given, name), getattr(again, name), name)
+            yield from (f", {model}: {place}" for place in places)
 
 
 def _faults_of_validation(

@@ -38,8 +38,8 @@ def validate_record(path: str | Path, dataset: str | Path | PublishedDataset | N
     Computed again are accuracy, AUROC, AUPRC, MCC, Brier score and calibration error of each cell, the
     intervals, the comparisons, the gains of encoders, and the votes of the five ensembles; from the further
     predictions, where they lie beside the record, identity-matched accuracies, those of further seeds, the
-    validation accuracies of encoders, and what combinations learned. What training decides and how much the
-    order of a pair matters do not follow from what is kept, and are not checked.
+    validation accuracies of encoders, how much the order of a pair matters, and what combinations learned.
+    What training decides does not follow from what is kept, and is not checked.
 
     Parameters
     ----------
@@ -261,5 +261,5 @@ def _on_trust(path: str | Path) -> str:
         return ""
     return (
         f"; without {FURTHER_NAME} validation accuracies, those of identity-matched pairs and further seeds, "
-        "and combinations are taken on trust"
+        "the weight of order, and combinations are taken on trust"
     )

@@ -13,11 +13,12 @@ __all__ = ["FURTHER", "FURTHER_NAME", "PARTS", "read_further"]
 
 FURTHER_NAME = "further-predictions.parquet"
 
-PARTS = ("matched", "seed", "validation")
+PARTS = ("exchanged", "matched", "seed", "validation")
 """What is asked beside the eval examples.
 
-The identity-matched eval pairs; the eval examples by the heads of further seeds; the train examples on which
-the heads of encoders were stopped.
+The eval pairs with their members exchanged, where pairs are scored in both orders; the identity-matched eval
+pairs; the eval examples by the heads of further seeds; the train examples on which the heads of encoders were
+stopped.
 """
 
 FURTHER = pa.schema(

@@ -65,7 +65,12 @@ def test_nothing_is_dropped_where_nothing_is_missing(tiny_dataset):
 
 def test_more_than_the_stated_share_is_refused(tiny_dataset, tmp_path, capsys):
     given = {"short": vectors(2, ACCESSIONS[3:])}
-    message = r"'short' lack 3 of the 40 .*\(Q00000, Q00001, Q00002\), more than the 5.0% that may be missing"
+    published = PublishedDataset.open(tiny_dataset)
+    lost = [absent_from(published, "ppi", fold, set(ACCESSIONS[:3])).sum() for fold in ("train", "eval")]
+    message = (
+        r"'short' lack 3 of the 40 .*\(Q00000, Q00001, Q00002\), more than the 5.0% that may be missing; "
+        f"train and eval examples that name them: ppi {lost[0]} and {lost[1]}; embed"
+    )
     with pytest.raises(GenoProtError, match=message):
         evaluate(given, tiny_dataset, ["ppi"], head=FAST, missing="drop")
     folder = tmp_path / "short"

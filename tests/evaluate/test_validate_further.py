@@ -18,9 +18,16 @@ from genoprot_evaluate.cli import main
 from genoprot_evaluate.evaluation import evaluate
 from genoprot_evaluate.heads import HeadConfig
 from genoprot_evaluate.leaderboard import submissions, validate_record
-from genoprot_evaluate.results import FURTHER, read_further, read_predictions, read_record, write_record
+from genoprot_evaluate.results import (
+    FURTHER,
+    PARTS,
+    read_further,
+    read_predictions,
+    read_record,
+    write_record,
+)
 
-HEAD = HeadConfig(hidden=(8,), epochs=4, seeds=3)
+HEAD = HeadConfig(hidden=(8,), epochs=4, seeds=3, symmetric=True)
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +76,8 @@ def without(part: str, model: str, seed: int = 0):
 def test_further_predictions_are_those_of_every_part(results):
     table = read_further(results)
     record = read_record(results)
-    count = {
-        part: set(table.filter(pc.equal(table["part"], part))["model"].to_pylist())
-        for part in ("matched", "seed", "validation")
-    }
+    count = {part: set(table.filter(pc.equal(table["part"], part))["model"].to_pylist()) for part in PARTS}
+    assert count["exchanged"] == {"one", "two", "baseline:length"}
     assert count["matched"] == set(record.models)
     assert count["seed"] == {"one", "two", "baseline:length"}
     assert count["validation"] == {"one", "two"}
@@ -128,6 +133,15 @@ FORGERIES = {
         "ppi, two: validation_accuracy is",
     ),
     "missing validation": (without("validation", "one"), "ppi, one: no predictions of the validation fold"),
+    "order": (
+        changed("exchanged", "one", "probability", lambda p: np.full(len(p), 0.5)),
+        "ppi, one: order_difference is",
+    ),
+    "missing order": (without("exchanged", "two"), "ppi, two: order_flips is .*, its predictions give None"),
+    "pairs of the order": (
+        changed("exchanged", "one", "row", lambda rows: rows + 1),
+        "ppi, one: the pairs or labels of its exchanged predictions are not the others'",
+    ),
     "impossible probability": (
         changed("validation", "one", "probability", lambda p: p + 1),
         "ppi, one: a probability of its validation predictions is not between 0 and 1",
