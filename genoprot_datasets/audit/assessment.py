@@ -22,7 +22,7 @@ from genoprot_datasets.audit.examples import (
 )
 from genoprot_datasets.audit.figures import sequence_features
 from genoprot_datasets.audit.folds import compare_folds
-from genoprot_datasets.audit.leakage import check_grouping, measure_leakage
+from genoprot_datasets.audit.leakage import check_grouping, dna_digests, measure_leakage
 from genoprot_datasets.audit.projection import project
 from genoprot_datasets.audit.recomputed import (
     check_interactions,
@@ -111,7 +111,7 @@ def audit(
     checks += _recompute(published, examples, matched, records, attributes, fold, given)
     every = [split for splits in (*examples.values(), *matched.values()) for split in splits.values()]
     checks.append(check_identities([split for split in every if split.identity is not None], proteins))
-    leakage = measure_leakage(records, published.sequences(["dna"])["dna"], fold, examples)
+    leakage = measure_leakage(records, dna_digests(published), fold, examples)
     checks += check_grouping(published, records, fold, leakage["identical_protein"]["groups"], every)
     sound = all(check.passed for check in checks)
     report: dict[str, Any] = {

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from scipy import sparse
 
 from genoprot_datasets.audit.examples import Check, Examples
@@ -19,6 +20,7 @@ from genoprot_datasets.schema import FOLDS
 __all__ = [
     "NEAR_IDENTITY",
     "check_grouping",
+    "dna_digests",
     "identical_across",
     "measure_leakage",
     "near_identical",
@@ -44,7 +46,8 @@ def measure_leakage(
     ----------
     records : pyarrow.Table
         With the columns `accession`, `gene`, `protein` and `species`.
-    dna : pyarrow.ChunkedArray of string, length n
+    dna : pyarrow.ChunkedArray of binary, length n
+        As `dna_digests` gives it.
     fold : ndarray, shape=(n,), dtype=int64
         0 for train, 1 for eval.
     examples : mapping of str to mapping of str to Examples
@@ -87,6 +90,31 @@ def measure_leakage(
     concerned = [k for i, j, _ in near for k in (i, j)]
     near_found = {"pairs": pairs, "aligned": aligned} | _concerned(concerned, fold, examples)
     return found | {"near_identical": near_found}
+
+
+def dna_digests(published: PublishedDataset) -> pa.ChunkedArray:
+    """A digest of the DNA of every record, by accession, with a few sequences in memory at a time.
+
+    Parameters
+    ----------
+    published : PublishedDataset
+
+    Returns
+    -------
+    pyarrow.ChunkedArray of binary
+        In the order of `PublishedDataset.sequences`.
+    """
+    parts = [
+        pa.table(
+            {
+                "accession": batch["accession"],
+                "digest": pa.array([_digest(dna) for dna in batch["dna"]], pa.binary()),
+            }
+        )
+        for batch in published.sequence_batches(["accession", "dna"])
+    ]
+    table = pa.concat_tables(parts)
+    return table["digest"].take(pc.sort_indices(table["accession"]))
 
 
 def _concerned(
@@ -149,7 +177,8 @@ def identical_across(sequences: pa.ChunkedArray, fold: np.ndarray) -> list[list[
 
     Parameters
     ----------
-    sequences : pyarrow.ChunkedArray of string, length n
+    sequences : pyarrow.ChunkedArray of string or binary, length n
+        Sequences or their digests.
     fold : ndarray, shape=(n,), dtype=int64
 
     Returns
@@ -212,8 +241,12 @@ def _same(sequences: pa.ChunkedArray) -> list[list[int]]:
     """Positions of the records of every sequence that occurs more than once."""
     positions: dict[bytes, list[int]] = defaultdict(list)
     for position, sequence in enumerate(sequences):
-        positions[blake2b(sequence.as_buffer(), digest_size=20).digest()].append(position)
+        positions[_digest(sequence)].append(position)
     return [group for group in positions.values() if len(group) > 1]
+
+
+def _digest(sequence: pa.StringScalar | pa.BinaryScalar) -> bytes:
+    return blake2b(sequence.as_buffer(), digest_size=20).digest()
 
 
 def _kmer_membership(proteins: Sequence[str]) -> sparse.csr_matrix:

@@ -22,7 +22,12 @@ from genoprot_datasets.audit.attributes import family_overlap, fold_shares
 from genoprot_datasets.audit.examples import Examples
 from genoprot_datasets.audit.figures import sequence_features
 from genoprot_datasets.audit.folds import compare_folds
-from genoprot_datasets.audit.leakage import identical_across, near_identical, repeated_within
+from genoprot_datasets.audit.leakage import (
+    dna_digests,
+    identical_across,
+    near_identical,
+    repeated_within,
+)
 from genoprot_datasets.audit.projection import project
 from genoprot_datasets.audit.shortcuts import (
     degree_balance,
@@ -34,7 +39,7 @@ from genoprot_datasets.balance import auroc
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.files import sha256_of
 from genoprot_datasets.identity import pair_identities
-from genoprot_datasets.published import split_path
+from genoprot_datasets.published import PublishedDataset, split_path
 
 RESIDUES = list("ACDEFGHIKLMNPQRSTVWY")
 
@@ -332,6 +337,20 @@ def test_repeated_sequences():
     fold = np.array([0, 0, 1, 0, 0, 1, 1])
     assert identical_across(column, fold) == [[0, 2, 5]]
     assert repeated_within(column, fold) == 2
+
+
+def test_digests_stand_for_the_dna_of_the_records(folder):
+    for split in ("train", "eval"):
+        path = folder / split_path("sequences", split)
+        shared = pq.read_table(path)["dna"][0].as_py()
+        for row in (3, 5):
+            spoil(path, "dna", row, shared if split == "train" else "ACGT")
+    published = PublishedDataset.open(folder)
+    dna = published.sequences(["dna"])["dna"].to_pylist()
+    digests = dna_digests(published).to_pylist()
+    assert len(set(dna)) < len(dna) - 2
+    pairs = set(zip(dna, digests))
+    assert len(pairs) == len(set(dna)) == len(set(digests))
 
 
 @settings(max_examples=100, deadline=None)
