@@ -1,6 +1,13 @@
 """Prediction heads: small networks that answer one task from the vectors of one encoder."""
 
-from genoprot_evaluate.heads.config import BATCHES, VALIDATIONS, HeadConfig
+from genoprot_evaluate.heads.config import (
+    BATCHES,
+    INITIALISATIONS,
+    OPTIMISERS,
+    STANDARDISATIONS,
+    VALIDATIONS,
+    HeadConfig,
+)
 from genoprot_evaluate.heads.folds import TrainFold, divide_examples, protein_fold, validation_fold
 from genoprot_evaluate.heads.remote import find_head
 from genoprot_evaluate.heads.saving import SavedHead, head_path, load_head, save_head, vectors_origin
@@ -9,6 +16,9 @@ from genoprot_evaluate.heads.training import one_thread_per_head, train_head, tr
 
 __all__ = [
     "BATCHES",
+    "INITIALISATIONS",
+    "OPTIMISERS",
+    "STANDARDISATIONS",
     "VALIDATIONS",
     "HeadConfig",
     "SavedHead",

@@ -8,10 +8,26 @@ from typing import Any
 
 from genoprot_datasets.errors import GenoProtError
 
-__all__ = ["BATCHES", "VALIDATIONS", "HeadConfig"]
+__all__ = [
+    "BATCHES",
+    "INITIALISATIONS",
+    "OPTIMISERS",
+    "STANDARDISATIONS",
+    "VALIDATIONS",
+    "HeadConfig",
+]
 
 BATCHES = ("blocks", "shuffled")
 """How the examples of an epoch can be divided into batches."""
+
+INITIALISATIONS = ("uniform-fan-in", "uniform-glorot", "normal-he")
+"""What the first weights can be drawn from."""
+
+OPTIMISERS = ("adam", "adamw", "sgd")
+"""What can follow the gradient."""
+
+STANDARDISATIONS = ("train-proteins", "none")
+"""How the columns of the vectors can be centred and scaled."""
 
 VALIDATIONS = ("pairs", "proteins")
 """What can be held out for validation."""
@@ -32,22 +48,25 @@ class HeadConfig:
     patience : int
         Training stops after so many epochs without a lower validation loss; the weights of the epoch
         with the lowest one are kept.
-    optimiser : {"adam"}
-        Name of the optimiser; its moments decay with 0.9 and 0.999.
+    optimiser : {"adam", "adamw", "sgd"}
+        Name of the optimiser. The moments of the first two decay with 0.9 and 0.999; gradient descent has a
+        momentum of 0.9.
     learning_rate : float
     weight_decay : float
-        L2 penalty, added to the gradient.
+        L2 penalty, added to the gradient; with ``adamw`` the share of a weight, times the learning rate,
+        that each step takes away.
     batch_fraction : float
         Share of the examples that make a batch, kept within `smallest_batch` and `largest_batch`.
     smallest_batch, largest_batch : int
     batches : {"blocks", "shuffled"}
         How pairs are divided into batches: the pairs between two random groups of proteins, or random pairs;
         see `heads.batches`. Where blocks save nothing, and for single records, batches are shuffled.
-    initialisation : {"uniform-fan-in"}
-        Weights and biases are uniform within 1/sqrt(inputs) of zero.
-    standardisation : {"train-proteins"}
+    initialisation : {"uniform-fan-in", "uniform-glorot", "normal-he"}
+        Weights and biases are uniform within 1/sqrt(inputs) of zero, or within sqrt(6/(inputs + outputs)); or
+        weights are normal with variance 2/inputs and biases zero.
+    standardisation : {"train-proteins", "none"}
         Columns are centred and scaled with the mean and standard deviation over the proteins of the
-        train examples, each counted once; a column without variance is centred only.
+        train examples, each counted once; a column without variance is centred only. Or they are left alone.
     validation : {"pairs", "proteins"}
         What is held out to stop early: examples, or proteins with all their pairs; see `heads.folds`.
     validation_fraction : float
@@ -88,15 +107,15 @@ class HeadConfig:
             "hidden": bool(self.hidden) and min(self.hidden) >= 1,
             "epochs": self.epochs >= 1,
             "patience": self.patience >= 1,
-            "optimiser": self.optimiser == "adam",
+            "optimiser": self.optimiser in OPTIMISERS,
             "learning_rate": self.learning_rate > 0,
             "weight_decay": self.weight_decay >= 0,
             "batch_fraction": 0 < self.batch_fraction <= 1,
             "smallest_batch": self.smallest_batch >= 1,
             "largest_batch": self.largest_batch >= self.smallest_batch,
             "batches": self.batches in BATCHES,
-            "initialisation": self.initialisation == "uniform-fan-in",
-            "standardisation": self.standardisation == "train-proteins",
+            "initialisation": self.initialisation in INITIALISATIONS,
+            "standardisation": self.standardisation in STANDARDISATIONS,
             "validation": self.validation in VALIDATIONS,
             "validation_fraction": 0 < self.validation_fraction < 1,
             "seeds": self.seeds >= 1,

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Network", "initial_layers"]
 
-_BLOCK = 8192
+_BLOCK = 2048
+_ROWS = 1024
+# A kernel is made and kept for every shape of a product, for some milliseconds and megabytes each.
+_ROW_STEP, _EXAMPLE_STEP = 64, 256
 
 LayerArrays = Sequence[tuple[np.ndarray, np.ndarray]]
 
@@ -28,8 +31,13 @@ def initial_layers(config: HeadConfig, inputs: int, seed: int) -> list[tuple[np.
     widths = (inputs, *config.hidden, 1)
     layers = []
     for fan_in, outputs in zip(widths, widths[1:]):
-        bound = 1 / math.sqrt(fan_in)
         shapes = ((outputs, fan_in), (outputs,))
+        if config.initialisation == "normal-he":
+            weight = rng.normal(scale=math.sqrt(2 / fan_in), size=shapes[0]).astype(np.float32)
+            layers.append((weight, np.zeros(outputs, dtype=np.float32)))
+            continue
+        glorot = config.initialisation == "uniform-glorot"
+        bound = math.sqrt(6 / (fan_in + outputs)) if glorot else 1 / math.sqrt(fan_in)
         weight, bias = (rng.uniform(-bound, bound, size=shape).astype(np.float32) for shape in shapes)
         layers.append((weight, bias))
     return layers
@@ -44,7 +52,8 @@ class Network:
     Parameters
     ----------
     heads : sequence of layers
-        By head: weight, shape=(outputs, inputs), and bias, shape=(outputs,), of every layer; float32.
+        By head: weight, shape=(outputs, inputs), and bias, shape=(outputs,), of every layer; of the dtype of
+        the tables.
     tables : sequence of Tensor, shape=(proteins, d)
         By head: standardised vectors, on the device of the network.
     """
@@ -60,7 +69,11 @@ class Network:
             own = torch.from_numpy(array).clone(memory_format=torch.contiguous_format)
             return own.to(self.device).requires_grad_()
 
-        self.first = [parameter(layers[0][0]) for layers in heads]
+        self.first = []
+        for layers, table in zip(heads, tables):
+            # One matrix for each member of an example.
+            by_member = np.split(layers[0][0], layers[0][0].shape[1] // table.shape[1], axis=1)
+            self.first.append([parameter(part) for part in by_member])
         self.upper = [parameter(np.stack([layers[0][1] for layers in heads]))]
         for number in range(1, len(heads[0])):
             for part in (0, 1):
@@ -68,12 +81,12 @@ class Network:
 
     def parameters(self) -> list[torch.Tensor]:
         """Every first weight, then bias and stacked weights and biases of the layers above."""
-        return [*self.first, *self.upper]
+        return [*(part for parts in self.first for part in parts), *self.upper]
 
     def layers_of(self, head: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
         """A copy of the layers of one head, as arrays."""
-        flat = [self.first[head], *(stack[head] for stack in self.upper)]
-        arrays = [parameter.detach().cpu().numpy().copy() for parameter in flat]
+        first = np.concatenate([part.detach().cpu().numpy() for part in self.first[head]], axis=1)
+        arrays = [first, *(stack[head].detach().cpu().numpy().copy() for stack in self.upper)]
         return tuple(zip(arrays[::2], arrays[1::2]))
 
     def keep(self, heads: Sequence[int], optimiser: torch.optim.Optimizer) -> None:
@@ -100,60 +113,80 @@ class Network:
 
         Since ``W [a; b] = W_a a + W_b b``, and an example's sum is one row of an embedding bag.
         """
-        from torch.nn.functional import embedding_bag
-
-        rows = [None if named is None else self._put(named) for named in batch.rows]
-        places = self._put(batch.places)
-        heads = range(len(self.first))
-        return self._above([embedding_bag(places, self._products(h, rows), mode="sum") for h in heads])
-
-    def logits_by_example(self, examples: np.ndarray) -> torch.Tensor:
-        """The same logits from gathered and concatenated rows of examples, shape=(b, arity)."""
         import torch
 
-        flat = self._put(examples.reshape(-1))
-        gathered = (table.index_select(0, flat).view(len(examples), -1) for table in self.tables)
-        return self._above([torch.nn.functional.linear(x, weight) for x, weight in zip(gathered, self.first)])
+        from genoprot_evaluate.heads.products import linear
+
+        rows = [None if named is None else self._put(_filled(named, _ROW_STEP)) for named in batch.rows]
+        places = batch.places
+        if rows[0] is not None:
+            # The second member's rows start after the rows that the first member's were filled up with.
+            places = places + [0, len(rows[0]) - len(batch.rows[0])]
+            places = _filled(places, _EXAMPLE_STEP)
+        places = self._put(places)
+        hidden = []
+        for table, parts in zip(self.tables, self.first):
+            products = torch.cat(
+                [
+                    linear(table if named is None else table.index_select(0, named), part)
+                    for named, part in zip(rows, parts)
+                ]
+            )
+            hidden.append(torch.nn.functional.embedding_bag(places, products, mode="sum"))
+        return self._above(hidden)[:, : len(batch.places)]
+
+    def logits_by_example(self, examples: np.ndarray) -> torch.Tensor:
+        """The same logits from the gathered rows of every member of examples, shape=(b, arity)."""
+        from genoprot_evaluate.heads.products import linear
+
+        members = [self._put(column) for column in examples.T]
+        return self._above(
+            [
+                sum(linear(table.index_select(0, named), part) for named, part in zip(members, parts))
+                for table, parts in zip(self.tables, self.first)
+            ]
+        )
 
     def all_logits(self, examples: np.ndarray) -> torch.Tensor:
         """Logits of any number of examples, shape=(heads, m), without gradient, in bounded memory."""
         import torch
 
-        proteins = len(self.tables[0])
-        starts = range(0, len(examples), _BLOCK)
+        named, places = zip(*(np.unique(column, return_inverse=True) for column in examples.T))
+        before = np.cumsum([0, *map(len, named)])
+        places = np.stack([place + start for place, start in zip(places, before)], axis=1)
         with torch.no_grad():
-            if proteins > len(examples):
-                parts = [self.logits_by_example(examples[start : start + _BLOCK]) for start in starts]
-                return torch.cat(parts, dim=1)
-            places = examples + proteins * np.arange(examples.shape[1])
-            members = [None] * examples.shape[1]
-            products = [self._products(head, members) for head in range(len(self.first))]
+            products = [self._products(head, named) for head in range(len(self.first))]
             parts = []
-            for start in starts:
+            for start in range(0, len(examples), _BLOCK):
                 bag = self._put(places[start : start + _BLOCK])
                 sums = [torch.nn.functional.embedding_bag(bag, rows, mode="sum") for rows in products]
                 parts.append(self._above(sums))
             return torch.cat(parts, dim=1)
 
-    def _products(self, head: int, rows: Sequence[torch.Tensor | None]) -> torch.Tensor:
-        import torch
+    def _products(self, head: int, named: Sequence[np.ndarray]) -> torch.Tensor:
+        """First-layer products of the named rows of each member, one below the other, some at a time."""
+        from genoprot_evaluate.heads.products import linear
 
-        table = self.tables[head]
-        parts = self.first[head].chunk(len(rows), dim=1)
-        products = [
-            torch.nn.functional.linear(table if named is None else table.index_select(0, named), part)
-            for named, part in zip(rows, parts)
-        ]
-        return products[0] if len(products) == 1 else torch.cat(products)
+        table, parts = self.tables[head], self.first[head]
+        products = table.new_empty((sum(map(len, named)), len(parts[0])))
+        place = 0
+        for rows, part in zip(named, parts):
+            for start in range(0, len(rows), _ROWS):
+                some = table.index_select(0, self._put(rows[start : start + _ROWS]))
+                products[place : place + len(some)] = linear(some, part)
+                place += len(some)
+        return products
 
     def _above(self, hidden: list[torch.Tensor]) -> torch.Tensor:
         import torch
 
+        from genoprot_evaluate.heads.products import linear
+
         if len(hidden) == 1:
             flat = [stack[0] for stack in self.upper]
-            x = hidden[0] + flat[0]
+            x = hidden[0].add_(flat[0])
             for weight, bias in zip(flat[1::2], flat[2::2]):
-                x = torch.nn.functional.linear(torch.relu(x), weight, bias)
+                x = linear(x.relu_(), weight).add_(bias)
             return x.T
         x = torch.stack(hidden) + self.upper[0][:, None]
         for weight, bias in zip(self.upper[1::2], self.upper[2::2]):
@@ -164,3 +197,8 @@ class Network:
         import torch
 
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+
+
+def _filled(array: np.ndarray, step: int) -> np.ndarray:
+    """The array with its first row repeated at the end, up to a multiple of `step` rows."""
+    return np.concatenate([array, np.repeat(array[:1], -len(array) % step, axis=0)])

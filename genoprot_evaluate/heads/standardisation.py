@@ -51,7 +51,7 @@ def column_statistics(vectors: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray
 
 
 def standardised_table(
-    vectors: np.ndarray, rows: np.ndarray, mean: np.ndarray, scale: np.ndarray
+    vectors: np.ndarray, rows: np.ndarray, mean: np.ndarray, scale: np.ndarray, precision: str = "float32"
 ) -> torch.Tensor:
     """Rows of the vectors, centred and scaled, in torch's own memory, whose alignment is always the same.
 
@@ -60,9 +60,10 @@ def standardised_table(
     """
     import torch
 
-    table = torch.empty((len(rows), vectors.shape[1]), dtype=torch.float32)
+    table = torch.empty((len(rows), vectors.shape[1]), dtype=getattr(torch, precision))
     view = table.numpy()
     for start in range(0, len(rows), _ROWS):
-        some = slice(start, start + _ROWS)
-        view[some] = (vectors[rows[some]] - mean) / scale
+        block = vectors[rows[start : start + _ROWS]]
+        block = np.subtract(block, mean, out=block)
+        np.divide(block, scale, out=view[start : start + _ROWS])
     return table

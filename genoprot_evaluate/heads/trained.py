@@ -21,7 +21,8 @@ class TrainedHead:
     ----------
     config : HeadConfig
     layers : tuple of (ndarray, ndarray)
-        Weight, shape=(outputs, inputs), and bias, shape=(outputs,), of every layer; float32.
+        Weight, shape=(outputs, inputs), and bias, shape=(outputs,), of every layer; float32, or of the
+        precision of the training.
     mean, scale : ndarray, shape=(d,), dtype=float32
         What the columns of the vectors are centred and divided by.
     epochs, best_epoch : int
@@ -70,7 +71,8 @@ class TrainedHead:
         import torch
 
         used, local = used_rows(examples)
-        table = standardised_table(vectors, used, self.mean, self.scale).to(device)
+        precision = str(self.layers[0][0].dtype)
+        table = standardised_table(vectors, used, self.mean, self.scale, precision).to(device)
         logits = Network([self.layers], [table]).all_logits(local)
         return torch.sigmoid(logits[0].double()).cpu().numpy()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from genoprot_evaluate.heads.folds import divide_examples
 from genoprot_evaluate.heads.network import Network, initial_layers
 from genoprot_evaluate.heads.standardisation import column_statistics, standardised_table, used_rows
 from genoprot_evaluate.heads.trained import TrainedHead
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["one_thread_per_head", "train_head", "train_heads"]
 
@@ -114,11 +117,14 @@ def train_heads(
     seed: int = 0,
     device: str = "cpu",
     on_epoch: Callable[[int, float], None] | None = None,
+    stacked: bool | None = None,
+    precision: str = "float32",
 ) -> list[TrainedHead | GenoProtError]:
-    """Train heads on the vectors of several encoders for one task, side by side.
+    """Train heads on the vectors of several encoders for one task, side by side where that pays.
 
-    They have the same validation fold and the same batches, and each ends as if it had been trained alone,
-    but for the rounding of products of stacked matrices.
+    On a processor it doesn't, and they are trained one after another. Elsewhere they have the same batches at
+    the same time, and each ends as if it had been trained alone, but for the rounding of products of stacked
+    matrices.
 
     Parameters
     ----------
@@ -128,6 +134,11 @@ def train_heads(
         As for `train_head`.
     on_epoch : callable, optional
         Called after each epoch with its number and the mean validation loss of the heads in training.
+    stacked : bool, optional
+        Whether they are trained side by side; left out, wherever the device is no processor.
+    precision : {"float32", "float64"}
+        What is computed with. The second takes twice the memory and more than twice the time, and shows what
+        in a difference between two ways of training is rounding.
 
     Returns
     -------
@@ -142,25 +153,27 @@ def train_heads(
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
+    if not (device != "cpu" if stacked is None else stacked) and len(sources) > 1:
+        options = {"config": config, "seed": seed, "device": device, "precision": precision}
+        alone = [train_heads([one], examples, labels, on_epoch=on_epoch, **options) for one in sources]
+        return [head for heads in alone for head in heads]
     config = config or HeadConfig()
     fold = divide_examples(examples, labels, config, seed)
     used, local = used_rows(examples)
-    moments = [column_statistics(vectors, used) for vectors in sources]
+    moments = [_column_moments(vectors, used, config) for vectors in sources]
     tables = [
-        standardised_table(vectors, used, *known).to(device) for vectors, known in zip(sources, moments)
+        standardised_table(vectors, used, *known, precision).to(device)
+        for vectors, known in zip(sources, moments)
     ]
-    arity = local.shape[1]
     network = Network(
-        [initial_layers(config, arity * table.shape[1], seed) for table in tables],
+        [_first_layers(config, local.shape[1] * table.shape[1], seed, precision) for table in tables],
         tables,
     )
-    targets = torch.from_numpy(labels.astype(np.float32)).to(device)
+    targets = torch.from_numpy(labels.astype(precision)).to(device)
     validation, fit = np.flatnonzero(fold.held_out), np.flatnonzero(fold.fitted)
     held_out_targets = targets[torch.from_numpy(validation).to(device)].double()
     fitted, fitted_targets = local[fit], targets[torch.from_numpy(fit).to(device)]
-    optimiser = torch.optim.Adam(
-        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-    )
+    optimiser = _optimiser(network.parameters(), config)
     rng = generator(seed, "batches")
     best = [_Best() for _ in sources]
     epochs = [0] * len(sources)
@@ -220,6 +233,31 @@ def train_heads(
         )
 
     return [outcome(head) for head in range(len(sources))]
+
+
+def _column_moments(
+    vectors: np.ndarray, rows: np.ndarray, config: HeadConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    if config.standardisation == "none":
+        width = vectors.shape[1]
+        return np.zeros(width, dtype=np.float32), np.ones(width, dtype=np.float32)
+    return column_statistics(vectors, rows)
+
+
+def _first_layers(
+    config: HeadConfig, inputs: int, seed: int, precision: str
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    drawn = initial_layers(config, inputs, seed)
+    return [(weight.astype(precision), bias.astype(precision)) for weight, bias in drawn]
+
+
+def _optimiser(parameters: list[torch.Tensor], config: HeadConfig) -> torch.optim.Optimizer:
+    import torch
+
+    choices = {"lr": config.learning_rate, "weight_decay": config.weight_decay, "fused": True}
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(parameters, momentum=0.9, **choices)
+    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimiser](parameters, **choices)
 
 
 def _epoch(

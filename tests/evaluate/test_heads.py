@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,7 +64,7 @@ def test_defaults_are_those_of_the_paper():
         ("hidden", (8, 0)),
         ("epochs", 0),
         ("patience", 0),
-        ("optimiser", "sgd"),
+        ("optimiser", "rmsprop"),
         ("learning_rate", 0.0),
         ("learning_rate", math.nan),
         ("weight_decay", -1.0),
@@ -241,12 +242,49 @@ def test_first_layer_by_protein_is_the_first_layer_by_example(arity):
         torch.testing.assert_close(one.grad, other.grad)
 
 
-def test_initial_weights_are_within_their_bounds():
-    (weight, bias), *_ = initial_layers(HeadConfig(), 400, seed=0)
+@pytest.mark.parametrize(
+    ("initialisation", "bound"), [("uniform-fan-in", 0.05), ("uniform-glorot", math.sqrt(6 / 912))]
+)
+def test_initial_weights_are_within_their_bounds(initialisation, bound):
+    (weight, bias), *_ = initial_layers(HeadConfig(initialisation=initialisation), 400, seed=0)
     assert weight.shape == (512, 400)
-    assert 0.0499 < np.abs(weight).max() <= 0.05
-    assert np.abs(bias).max() <= 0.05
+    assert 0.998 * bound < np.abs(weight).max() <= bound
+    assert 0.9 * bound < np.abs(bias).max() <= bound
     assert abs(weight.mean()) < 1e-3
+
+
+def test_normal_initial_weights_have_their_variance():
+    (weight, bias), *_ = initial_layers(HeadConfig(initialisation="normal-he"), 400, seed=0)
+    assert weight.var() == pytest.approx(2 / 400, rel=0.02)
+    assert not bias.any()
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"optimiser": "adamw", "weight_decay": 0.01},
+        {"optimiser": "sgd", "learning_rate": 0.02},
+        {"initialisation": "uniform-glorot"},
+        {"initialisation": "normal-he"},
+        {"standardisation": "none"},
+    ],
+    ids=lambda choice: "-".join(map(str, choice.values())),
+)
+def test_every_choice_learns_and_is_another_head(choice):
+    vectors, examples, labels = same_family_pairs(80, 1000, seed=0)
+    new, new_examples, new_labels = same_family_pairs(60, 600, seed=1)
+    config = HeadConfig(hidden=(64, 16), epochs=30)
+    usual = train_head(vectors, examples, labels, config=config)
+    head = train_head(vectors, examples, labels, config=replace(config, **choice))
+    assert ((head.predict_proba(new, new_examples) > 0.5) == new_labels).mean() > 0.95
+    assert not np.array_equal(head.layers[0][0], usual.layers[0][0])
+
+
+def test_columns_are_left_alone_where_asked_for():
+    vectors, examples, labels = same_family_pairs(40, 200, seed=0)
+    head = train_head(vectors, examples, labels, config=replace(SMALL, standardisation="none"))
+    assert (head.mean == 0).all()
+    assert (head.scale == 1).all()
 
 
 def test_loss_that_overflows_is_an_error():

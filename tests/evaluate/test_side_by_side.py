@@ -29,20 +29,42 @@ def task():
     return [source.astype(np.float32) for source in sources], pairs, labels
 
 
-@pytest.mark.parametrize("batches", ["blocks", "shuffled"])
-def test_stacked_heads_are_those_of_single_training(task, batches):
+def trained(task, batches: str, **options):
+    """Heads of every encoder, trained together and one by one."""
     sources, pairs, labels = task
     config = HeadConfig(**(CONFIG.to_dict() | {"batches": batches, "batch_fraction": 0.06}))
     assert blocks_pay(5_400, 1_200, config.batch_size(5_400))
-    together = train_heads(sources, pairs, labels, config=config, seed=3)
-    for vectors, head in zip(sources, together):
-        alone = train_head(vectors, pairs, labels, config=config, seed=3)
-        assert (head.epochs, head.best_epoch) == (alone.epochs, alone.best_epoch)
-        assert head.validation_loss == pytest.approx(alone.validation_loss, abs=1e-4)
-        difference = head.predict_proba(vectors, pairs) - alone.predict_proba(vectors, pairs)
-        assert np.abs(difference).max() < 1e-3
-    # They did not all stop together, so the stack went on with some of them.
+    together = train_heads(sources, pairs, labels, config=config, seed=3, **options)
+    options.pop("stacked", None)
+    alone = [train_heads([one], pairs, labels, config=config, seed=3, **options)[0] for one in sources]
+    # They did not all stop together, so the others went on.
     assert len({head.epochs for head in together}) > 1
+    return together, alone
+
+
+@pytest.mark.parametrize("batches", ["blocks", "shuffled"])
+def test_heads_side_by_side_on_a_processor_are_those_of_single_training_to_the_bit(task, batches):
+    for one, other in zip(*trained(task, batches)):
+        assert (one.epochs, one.best_epoch, one.validation_loss) == (
+            other.epochs,
+            other.best_epoch,
+            other.validation_loss,
+        )
+        for left, right in zip(one.layers, other.layers):
+            assert all(np.array_equal(a, b) for a, b in zip(left, right))
+
+
+@pytest.mark.parametrize("batches", ["blocks", "shuffled"])
+def test_stacked_heads_are_those_of_single_training_but_for_rounding(task, batches):
+    sources, pairs, _ = task
+    for precision, of_loss, of_probability in (("float64", 1e-11, 1e-9), ("float32", 1e-4, 1e-3)):
+        together, alone = trained(task, batches, stacked=True, precision=precision)
+        for vectors, one, other in zip(sources, together, alone):
+            assert (one.epochs, one.best_epoch) == (other.epochs, other.best_epoch)
+            assert one.validation_loss == pytest.approx(other.validation_loss, abs=of_loss)
+            difference = one.predict_proba(vectors, pairs) - other.predict_proba(vectors, pairs)
+            assert np.abs(difference).max() < of_probability
+            assert one.layers[0][0].dtype == precision
 
 
 def test_head_without_a_finite_loss_leaves_the_others_alone(task):
