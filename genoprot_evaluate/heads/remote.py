@@ -11,10 +11,13 @@ from genoprot_datasets.snapshots import HubId, fetch_snapshot, parse_hub_id
 from genoprot_datasets.tasks import get_task
 from genoprot_evaluate.heads.saving import SavedHead, head_path, load_head
 
-__all__ = ["INDEX_NAME", "MOST_BYTES", "find_head", "head_names"]
+__all__ = ["INDEX_NAME", "INDEX_VERSION", "MOST_BYTES", "find_head", "head_names"]
 
 INDEX_NAME = "heads.json"
 """File of a repository that lists its heads."""
+
+INDEX_VERSION = 1
+"""Version of its layout."""
 
 MOST_BYTES = 256_000_000
 """Bytes of one head that are taken from the Hub at most."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.files import sha256_of
 from genoprot_evaluate.heads import SavedHead, head_path, load_head
-from genoprot_evaluate.heads.remote import INDEX_NAME, head_names
+from genoprot_evaluate.heads.remote import INDEX_NAME, INDEX_VERSION, head_names
 from genoprot_evaluate.hub.commits import (
     Content,
     Head,
@@ -139,7 +139,7 @@ def push_heads(
         if "score" not in entry and known.get("sha256") == entry["sha256"] and "score" in known:
             entry["score"] = known["score"]
     together = {**there, **entries}
-    index = {"schema_version": 1, "heads": together}
+    index = {"schema_version": INDEX_VERSION, "heads": together}
     content: dict[str, Content] = {f"{name}.safetensors": one.path for name, one in heads.items()}
     content[INDEX_NAME] = (json.dumps(index, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
     card = heads_card(together, repository, read_text(api, head, "README.md"), licence)
@@ -214,7 +214,10 @@ def _remote_entries(api: HfApi, head: Head) -> dict[str, dict[str, Any]]:
     if text is None:
         return {}
     try:
-        entries = json.loads(text)["heads"]
+        index = json.loads(text)
+        if index["schema_version"] != INDEX_VERSION:
+            raise ValueError(f"schema version {index['schema_version']!r:.20}, not {INDEX_VERSION}")
+        entries = index["heads"]
         checked = {name: checked_entry(name, entry) for name, entry in entries.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise GenoProtError(

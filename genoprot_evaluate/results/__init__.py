@@ -13,7 +13,7 @@ from genoprot_evaluate.results.cells import (
     Score,
     ScoredModel,
 )
-from genoprot_evaluate.results.further import FURTHER, FURTHER_NAME, PARTS, read_further
+from genoprot_evaluate.results.further import FURTHER, FURTHER_NAME, FURTHER_VERSION, PARTS, read_further
 from genoprot_evaluate.results.record import (
     PREDICTIONS,
     PREDICTIONS_NAME,
@@ -29,6 +29,7 @@ from genoprot_evaluate.results.record import (
 __all__ = [
     "FURTHER",
     "FURTHER_NAME",
+    "FURTHER_VERSION",
     "KINDS",
     "PARTS",
     "PREDICTIONS",

@@ -9,9 +9,14 @@ import pyarrow.parquet as pq
 
 from genoprot_datasets.errors import SourceError
 
-__all__ = ["FURTHER", "FURTHER_NAME", "PARTS", "read_further"]
+__all__ = ["FURTHER", "FURTHER_NAME", "FURTHER_VERSION", "PARTS", "read_further"]
 
 FURTHER_NAME = "further-predictions.parquet"
+
+FURTHER_VERSION = 1
+"""Version of the layout, in the metadata of the file."""
+
+_VERSION_KEY = b"genoprot_schema_version"
 
 PARTS = ("exchanged", "matched", "seed", "validation")
 """What is asked beside the eval examples.
@@ -30,7 +35,8 @@ FURTHER = pa.schema(
         pa.field("model", pa.string(), nullable=False),
         pa.field("label", pa.int8(), nullable=False),
         pa.field("probability", pa.float64(), nullable=False),
-    ]
+    ],
+    metadata={_VERSION_KEY: str(FURTHER_VERSION).encode()},
 )
 """One row per task, model and example of a part.
 
@@ -55,7 +61,7 @@ def read_further(path: str | Path) -> pa.Table | None:
     Raises
     ------
     SourceError
-        If they cannot be read.
+        If they cannot be read, or are of another version.
     """
     path = Path(path)
     if path.is_dir():
@@ -64,6 +70,9 @@ def read_further(path: str | Path) -> pa.Table | None:
         return None
     try:
         table = pq.read_table(path)
+        found = (table.schema.metadata or {}).get(_VERSION_KEY, b"none").decode(errors="replace")
+        if found != str(FURTHER_VERSION):
+            raise SourceError(path, f"schema version {found:.20}; this version reads {FURTHER_VERSION}")
         missing = [name for name in FURTHER.names if name not in table.column_names]
         if missing:
             raise SourceError(path, f"no column {', '.join(missing)}")

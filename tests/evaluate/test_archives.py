@@ -1,15 +1,27 @@
-"""Result records of every layout, as the code of that version wrote them, still open."""
+"""Files of every layout, as the code of that version wrote them, still open."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from genoprot_evaluate.comparison import lifts
+from genoprot_evaluate.heads import load_head
+from genoprot_evaluate.heads.saving import SCHEMA_VERSION as HEAD_VERSION
+from genoprot_evaluate.predict import predict
 from genoprot_evaluate.report.exports import scores_csv, scores_markdown
-from genoprot_evaluate.results import SCHEMA_VERSION, ResultRecord, read_record
+from genoprot_evaluate.results import (
+    FURTHER,
+    FURTHER_VERSION,
+    SCHEMA_VERSION,
+    ResultRecord,
+    read_further,
+    read_record,
+)
 from genoprot_evaluate.tables import format_scores, score_rows
 
 ARCHIVES = Path(__file__).parents[1] / "data" / "archives"
@@ -25,7 +37,28 @@ def archived(request) -> tuple[dict, ResultRecord]:
 
 
 def test_there_is_one_of_each_version():
-    assert sorted(path.name for path in ARCHIVES.iterdir()) == [f"results-v{n}.json" for n in VERSIONS]
+    records = [f"results-v{n}.json" for n in VERSIONS]
+    further = [f"further-predictions-v{n}.parquet" for n in range(1, FURTHER_VERSION + 1)]
+    heads = [f"head-v{n}.safetensors" for n in range(1, HEAD_VERSION + 1)]
+    assert sorted(path.name for path in ARCHIVES.iterdir()) == [*further, *heads, *records]
+
+
+def test_further_predictions_are_read():
+    table = read_further(ARCHIVES / "further-predictions-v1.parquet")
+    assert table.schema.names == FURTHER.names
+    assert sorted(set(table["part"].to_pylist())) == ["matched", "seed", "validation"]
+    assert table["probability"].to_pylist() == [0.25, 0.75, 0.5, 1.0]
+
+
+def test_a_head_of_vectors_without_a_view_is_read_and_applied():
+    head, origin = load_head(ARCHIVES / "head-v1.safetensors")
+    assert origin == {"dataset": "0" * 64, "encoder": "mine", "readout": None, "seed": 0, "task": "melanoma"}
+    vectors = np.array([[1.0, 2.0], [3.0, 5.0]], dtype=np.float32)
+    pairs = pa.table({"accession": ["P1", "P2"]})
+    found = predict(ARCHIVES / "head-v1.safetensors", (["P1", "P2"], vectors), pairs)
+    # Centred by (1, 1) and scaled by (2, 4); then ReLU of the sum, and the logit one half of it less one.
+    logits = np.array([(0 + 0.25) / 2 - 1, (1 + 1) / 2 - 1])
+    assert found["probability"].to_pylist() == pytest.approx((1 / (1 + np.exp(-logits))).tolist())
 
 
 def test_everything_in_it_is_read(archived):

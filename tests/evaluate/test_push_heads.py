@@ -343,11 +343,12 @@ def test_hostile_heads_are_not_read(hub, online, run, only, monkeypatch):
     [
         b"[1]",
         b"{",
-        b'{"heads": {"../../x": {}}}',
-        b'{"heads": {"ppi/x": {"task": "ppi"}}}',
-        b'{"heads": {"ppi/x": {"task": "pfam", "encoder": "x"}}}',
+        b'{"schema_version": 1, "heads": {"../../x": {}}}',
+        b'{"schema_version": 1, "heads": {"ppi/x": {"task": "ppi"}}}',
+        b'{"schema_version": 1, "heads": {"ppi/x": {"task": "pfam", "encoder": "x"}}}',
+        b'{"schema_version": 2, "heads": {}}',
     ],
-    ids=["list", "no JSON", "climbs", "lacks values", "of another task"],
+    ids=["list", "no JSON", "climbs", "lacks values", "of another task", "of another version"],
 )
 def test_an_index_from_strangers_is_refused(hub, online, only, index, capsys):
     push_heads(only("kmer-4"), NAME)
