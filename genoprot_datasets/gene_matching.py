@@ -11,7 +11,7 @@ from pathlib import Path
 from genoprot_datasets.errors import SourceError
 from genoprot_datasets.records import KEPT, Fate, Record, RecordSet
 from genoprot_datasets.sources.fasta import iter_fasta
-from genoprot_datasets.sources.gff import Annotation, Gene, Transcript
+from genoprot_datasets.sources.genes import Annotation, Gene, Transcript
 from genoprot_datasets.sources.uniprot import UniProtEntry
 from genoprot_datasets.translation import reverse_complement, splice, translate
 
@@ -124,7 +124,7 @@ def build_records(
         region = annotation.regions[seqid]
         inputs = mitochondrial if region.genome == "mitochondrion" else nuclear
         for gene in local:
-            beyond = max(part[1] for t in gene.transcripts for part in t.parts) - len(chromosome)
+            beyond = max(t.span[1] for t in gene.transcripts) - len(chromosome)
             if beyond > 0 and not region.circular:
                 message = f"{len(chromosome)} bases, but the annotation of {gene.symbol} goes {beyond} beyond"
                 raise SourceError(genome, message, record=seqid)
@@ -181,8 +181,7 @@ def _match(gene: Gene, bases: bytes, annotation: Annotation, inputs: _Inputs) ->
     )
     if outcome != KEPT:
         return fate, None
-    start = min(part[0] for part in transcript.parts)
-    end = max(part[1] for part in transcript.parts)
+    start, end = transcript.span
     dna = bases[start - 1 : end]
     if gene.strand == "-":
         dna = reverse_complement(dna)

@@ -19,7 +19,7 @@ from genoprot_datasets.sources import (
     read_id_mapping,
     read_protein_vectors,
 )
-from genoprot_datasets.sources.gff import Annotation
+from genoprot_datasets.sources.genes import Annotation
 from genoprot_datasets.sources.go import terms_of
 from genoprot_datasets.sources.uniprot import UniProtEntry
 from genoprot_datasets.taxa import check_annotations, check_assembly, check_entries, check_string_ids

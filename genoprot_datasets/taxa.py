@@ -7,7 +7,7 @@ from pathlib import Path
 
 from genoprot_datasets.errors import SourceError
 from genoprot_datasets.sources import Species
-from genoprot_datasets.sources.gff import Annotation
+from genoprot_datasets.sources.genes import Annotation
 from genoprot_datasets.sources.go import GoAnnotation
 from genoprot_datasets.sources.uniprot import UniProtEntry
 

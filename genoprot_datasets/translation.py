@@ -53,10 +53,9 @@ def splice(chromosome: bytes, parts: Sequence[tuple[int, int]], strand: str) -> 
     >>> splice(b"AACCGGTT", [(7, 8), (3, 4)], "-")
     b'AAGG'
     """
-    pieces = (chromosome[start - 1 : end] for start, end in parts)
     if strand == "-":
-        pieces = (reverse_complement(piece) for piece in pieces)
-    return b"".join(pieces)
+        return reverse_complement(b"".join([chromosome[start - 1 : end] for start, end in reversed(parts)]))
+    return b"".join([chromosome[start - 1 : end] for start, end in parts])
 
 
 @cache

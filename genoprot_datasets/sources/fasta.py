@@ -16,7 +16,7 @@ __all__ = ["FastaRecord", "iter_fasta"]
 
 _RESIDUES = string.ascii_uppercase.encode() + b"*-"
 _BLANKS = (b" ", b"\t", b"\r", b"\v", b"\f")
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 18
 _TABLE_BYTES = 1 << 12
 """Length from which lines are worth being treated as a table."""
 

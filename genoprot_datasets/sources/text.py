@@ -19,7 +19,7 @@ __all__ = ["iter_line_blocks", "open_binary", "open_text"]
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER_BYTES = 1 << 18
-_AHEAD = 8
+_AHEAD = 4
 """Blocks that are decompressed before they are asked for."""
 
 
@@ -105,7 +105,7 @@ def iter_line_blocks(path: str | Path, size: int) -> Iterator[bytes]:
     for block in _read_ahead(path, size):
         end = block.rfind(b"\n") + 1
         if end:
-            yield b"".join([*rest, block[:end]])
+            yield b"".join([*rest, memoryview(block)[:end]])
             rest = []
         rest.append(block[end:])
     if last := b"".join(rest):

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--gene-length",
         choices=tuple(GENE_LENGTHS),
         default="compact",
-        help="median gene of 3 kb, or human-like lengths (default: compact)",
+        help="median gene of 3 kb, or human-like lengths, closer together or not (default: compact)",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder to write")
 

@@ -56,6 +56,7 @@ class GeneLengths:
 GENE_LENGTHS: Mapping[str, GeneLengths] = MappingProxyType(
     {
         "compact": GeneLengths(3_000.0, 0.4, 12_000, (300, 1_500)),
+        "dense": GeneLengths(25_000.0, 1.4, 2_000_000, (2_000, 30_000)),
         "human": GeneLengths(25_000.0, 1.4, 2_000_000, (2_000, 360_000)),
     }
 )

@@ -45,8 +45,9 @@ def synthesize(out: str | Path, *, genes: int = 600, seed: int = 0, gene_length:
         From 100 to 100,000.
     seed : int
         Not negative.
-    gene_length : {"compact", "human"}
-        Scale of gene lengths: a median of 3 kb, or of 25 kb with a tail to 2 Mb.
+    gene_length : {"compact", "dense", "human"}
+        Scale of gene lengths: a median of 3 kb, or of 25 kb with a tail to 2 Mb. Genes of the last two are
+        as long, but lie 16 kb and 181 kb apart on average.
 
     Returns
     -------

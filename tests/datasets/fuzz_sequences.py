@@ -11,6 +11,7 @@ from fuzzing import Target, lines_of, rows_of
 
 from genoprot_datasets.sources import iter_fasta, read_annotation, read_entries, read_id_mapping
 from genoprot_datasets.sources.features import iter_features
+from genoprot_datasets.sources.rows import Wanted
 
 __all__ = ["SEQUENCE_TARGETS"]
 
@@ -74,19 +75,35 @@ def _gff_rows(content: bytes) -> list[list[str]]:
     return rows
 
 
-def scan_features(content: bytes) -> list[tuple]:
-    return [
-        (unquote(row[0]), row[2], int(row[3]), int(row[4]), row[6], row[8])
-        for row in _gff_rows(content)
-        if row[2] in _KINDS
-    ]
+_WANTED = (Wanted(("CDS",), ("ID", "Parent")), Wanted(tuple(sorted(_KINDS - {"CDS"})), ("ID", "Name")))
 
 
-def read_features(path: Path) -> list[tuple]:
-    return [
-        (row.seqid, row.kind, row.start, row.end, row.strand, row.attributes)
-        for row in iter_features(path, _KINDS, {})
-    ]
+def _attributes(field: str) -> dict[str, str]:
+    return dict(pair.strip().split("=", 1) for pair in field.split(";") if "=" in pair)
+
+
+def scan_features(content: bytes) -> list[list[tuple]]:
+    found = []
+    for wanted in _WANTED:
+        found.append([])
+        for row in _gff_rows(content):
+            if row[2] in wanted.kinds:
+                attributes = _attributes(row[8])
+                second = attributes.get(wanted.names[1], "")
+                own = unquote(attributes.get("ID", "")), second if wanted.is_coding else unquote(second)
+                found[-1].append((unquote(row[0]), row[2], int(row[3]), int(row[4]), row[6], own))
+    return found
+
+
+def read_features(path: Path) -> list[list[tuple]]:
+    found = {wanted: [] for wanted in _WANTED}
+    for rows in iter_features(path, _WANTED, {}):
+        for k, attributes in enumerate(zip(*rows.attributes)):
+            for start, end in rows.parts[k] if rows.parts else [(rows.starts[k], rows.ends[k])]:
+                found[rows.wanted].append(
+                    (rows.seqid, rows.kinds[k], start, end, rows.strands[k], attributes)
+                )
+    return list(found.values())
 
 
 def scan_annotation(content: bytes) -> tuple:
@@ -95,7 +112,7 @@ def scan_annotation(content: bytes) -> tuple:
     for row in _gff_rows(content):
         if row[2] not in _KINDS:
             continue
-        tags = dict(pair.strip().split("=", 1) for pair in row[8].split(";") if "=" in pair)
+        tags = _attributes(row[8])
         parents = [unquote(name) for name in tags["Parent"].split(",")] if tags.get("Parent") else [""]
         name = unquote(tags.get("ID", ""))
         if row[2] == "CDS":

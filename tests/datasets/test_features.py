@@ -8,15 +8,32 @@ from hypothesis import strategies as st
 
 from genoprot_datasets.errors import SourceError
 from genoprot_datasets.sources import features
-from genoprot_datasets.sources.features import Region, attribute, iter_features, parse_attributes, values
+from genoprot_datasets.sources.attributes import attributes_of, parse_attributes
+from genoprot_datasets.sources.features import Region, iter_features
+from genoprot_datasets.sources.rows import Wanted
 
 ROW = "chr1\tRefSeq\tCDS\t1\t9\t.\t+\t0\tID=c1;Parent=t1;Note=a%3Bb%2Cc,d"
+CODING = Wanted(("CDS",), ("ID", "Note"))
+GENES = Wanted(("gene", "primary_transcript"), ("Name", "ID", "tag"))
 
 
-def read(path, text, kinds=("CDS",)):
+def flat(found):
+    """Rows one by one: line, sequence, type, start, end, strand, phase and attributes."""
+    for rows in found:
+        attributes = list(zip(*rows.attributes))
+        for k, line in enumerate(rows.lines):
+            place = rows.seqid, rows.kinds[k]
+            if rows.wanted.is_coding:
+                for (start, end), phase in zip(rows.parts[k], rows.phases[k]):
+                    yield line, *place, start, end, rows.strands[k], phase, attributes[k]
+            else:
+                yield line, *place, rows.starts[k], rows.ends[k], rows.strands[k], "", attributes[k]
+
+
+def read(path, text, wanted=(CODING,)):
     path.write_text(text)
     regions: dict[str, Region] = {}
-    return list(iter_features(path, kinds, regions)), regions
+    return list(flat(iter_features(path, wanted, regions))), regions
 
 
 @pytest.fixture
@@ -29,18 +46,9 @@ def test_wanted_rows_and_every_sequence(path):
         "##gff-version 3\n##sequence-region chr1 1 100\n"
         f"{ROW}\nchr2\tx\texon\tbad\tbad\t.\t.\t.\tID\n\n###\n##FASTA\n>chr1\nACGT\n"
     )
-    features, regions = read(path, text)
-    assert [(f.line, f.seqid, f.start, f.end, f.phase) for f in features] == [(3, "chr1", 1, 9, "0")]
+    rows, regions = read(path, text)
+    assert rows == [(3, "chr1", "CDS", 1, 9, "+", "0", ("c1", "a;b,c,d"))]
     assert regions == {"chr1": Region("chr1", 100), "chr2": Region("chr2")}
-
-
-def test_attributes_are_decoded_after_they_are_split(path):
-    (feature,), _ = read(path, ROW + "\n")
-    attributes = parse_attributes(path, feature)
-    assert attribute(attributes, "Note") == "a;b,c,d"
-    assert values(attributes, "Note") == ["a;b,c", "d"]
-    assert attribute(attributes, "absent") == ""
-    assert values(attributes, "absent") == []
 
 
 def test_first_region_of_a_sequence_describes_it(path):
@@ -50,10 +58,10 @@ def test_first_region_of_a_sequence_describes_it(path):
         "chrM\tR\tregion\t1\t60\t.\t+\t.\tID=c;Is_circular=true;genome=mitochondrion\n"
         "chrM\tR\tCDS\t55\t66\t.\t+\t0\tID=d\n"
     )
-    features, regions = read(path, text)
+    rows, regions = read(path, text)
     assert regions["chr1"] == Region("chr1", 50, "7", "chromosome", False, "9606")
     assert regions["chrM"].chromosome == "MT"
-    assert features[0].end == 66, "a circular sequence may be run over"
+    assert rows[0][4] == 66, "a circular sequence may be run over"
 
 
 @pytest.mark.parametrize(
@@ -79,13 +87,29 @@ def test_row_beyond_its_sequence(path):
 
 
 def test_attribute_without_a_value(path):
-    (feature,), _ = read(path, ROW.replace("ID=c1", "ID") + "\n")
-    with pytest.raises(SourceError, match="line 1: attribute 'ID' has no '='"):
-        parse_attributes(path, feature)
+    with pytest.raises(SourceError, match="line 2: attribute 'ID' has no '='"):
+        read(path, ROW + "\n" + ROW.replace("ID=c1", "ID") + "\n")
 
 
-def plain_reading(text, kinds):
+def test_rows_of_a_coding_region_are_one(path):
+    other = ROW.replace("\t1\t9\t", "\t20\t29\t").replace("\t0\t", "\t2\t")
+    exon = ROW.replace("CDS", "exon")
+    third = other.replace("ID=c1", "ID=c2")
+    path.write_text("".join(line + "\n" for line in [exon, ROW, exon, other, third]))
+    (rows,) = iter_features(path, [CODING], {})
+    assert (rows.lines, rows.starts, rows.ends, rows.seqid) == ([2, 5], [1, 20], [9, 29], "chr1")
+    assert (rows.parts, rows.phases) == ([((1, 9), (20, 29)), ((20, 29),)], ["02", "2"])
+
+
+def test_coding_rows_without_a_name_that_are_the_same_have_the_line_of_the_first(path):
+    nameless = "chr1\tR\tCDS\t1\t9\t.\t+\t0\tParent=t1"
+    rows, _ = read(path, "\n".join([nameless, nameless, ROW, nameless, nameless.replace("+", "-")]))
+    assert [row[0] for row in rows] == [1, 1, 3, 4, 5]
+
+
+def plain_reading(path, text, wanted):
     """Rows one by one, without any shortcut."""
+    names = {kind: group for group in wanted for kind in group.kinds}
     lengths, found = {}, []
     for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
         if line.startswith("##FASTA"):
@@ -98,32 +122,44 @@ def plain_reading(text, kinds):
         fields = line.split("\t")
         if len(fields) != 9:
             return found, f"line {number}: expected 9 fields"
-        if fields[2] in kinds:
+        kind = fields[2]
+        if kind in names:
             first, last = fields[3], fields[4]
             if not (first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last)):
                 return found, f"line {number}: expected 1 <= start <= end"
             if int(last) > lengths.get(fields[0], 10**9):
-                return found, f"line {number}: {fields[2]} ends at {int(last)}, beyond"
-            if fields[6] not in ("+", "-"):
-                return found, f"line {number}: strand of a {fields[2]}"
-            if fields[7] not in ("0", "1", "2", "."):
+                return found, f"line {number}: {kind} ends at {int(last)}, beyond"
+            if fields[6] not in (("+", "-") if kind == "CDS" else ("+", "-", ".", "?")):
+                return found, f"line {number}: strand of a {kind}"
+            if kind == "CDS" and fields[7] not in ("0", "1", "2", "."):
                 return found, f"line {number}: phase of a CDS"
-            coordinates = int(first), int(last)
-            found.append((number, fields[0], fields[2], *coordinates, fields[6], fields[7], fields[8]))
+            try:
+                attributes = attributes_of(parse_attributes(path, number, fields[8]), names[kind].names)
+            except SourceError as error:
+                return found, str(error)
+            phase = fields[7] if kind == "CDS" else ""
+            found.append((fields[0], kind, int(first), int(last), fields[6], phase, attributes))
         lengths.setdefault(fields[0], 10**9)
     return found, ""
 
 
 GOOD_FIELDS = {
     0: ["chr1", "chr2", "chr10", "s" * 70],
-    2: ["CDS", "CDS", "CDS", "exon", "CD", "CDSX"],
+    2: ["CDS", "CDS", "CDS", "gene", "primary_transcript", "exon", "CD", "CDSX", "primary_transcripts"],
     3: ["1", "7", "007"],
     4: ["9", "12", "123456789"],
     6: ["+", "-"],
     7: ["0", "1", "2", "."],
-    8: ["ID=a", "ID=b;Note=é", ""],
+    8: ["ID=a", "ID=a", "ID=b;Note=é", "Name=x;ID=c;tag=p%2Cq,r", "ID=d;Note=x%3By;ID=e=f", "IDs=1;ID=g;"],
 }
-ODD_FIELDS = {0: [""], 3: ["0", "", "x", "1" * 16], 4: ["", "1"], 6: [".", "++", ""], 7: ["3", "", "00"]}
+ODD_FIELDS = {
+    0: [""],
+    3: ["0", "", "x", "1" * 16, "1\x00", "\u0663"],
+    4: ["", "1"],
+    6: [".", "++", "", "?"],
+    7: ["3", "", "00"],
+    8: ["", ".", "Note=x", "ID=", " ID = a ; Note = b ", "ID=a; Note=b", "ID=a;Note", ";;ID=a", "ID=\x1fa"],
+}
 
 
 @st.composite
@@ -133,23 +169,31 @@ def gff_lines(draw):
     for field in range(9):
         values = GOOD_FIELDS.get(field, ["."])
         row.append(draw(st.sampled_from(values + (ODD_FIELDS.get(field, []) if odd else []))))
-    other = ["", "#", "##", "# x\ty", "##sequence-region chr2 1 12", "###", "##FASTA", "\t" * 7]
-    return draw(st.sampled_from(["\t".join(row)] * 12 + other))
+    other = ["", "#", "##", "# x\ty", "##sequence-region chr2 1 12", "###", "##FASTA", "\t" * 7, "\x01"]
+    return draw(st.sampled_from(["\t".join(row)] * 14 + other))
 
 
-@given(st.lists(gff_lines(), max_size=25), st.sampled_from(["\n", "\r\n", "\r"]), st.integers(1, 300))
-def test_rows_are_those_of_a_plain_reading(tmp_path_factory, lines, end, block):
+@given(
+    st.lists(gff_lines(), max_size=25),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.integers(1, 300),
+    st.booleans(),
+)
+def test_rows_are_those_of_a_plain_reading(tmp_path_factory, lines, end, block, ends):
     path = tmp_path_factory.getbasetemp() / "rows.gff"
-    text = end.join(lines)
+    text = end.join(lines) + (end if ends else "")
     path.write_bytes(text.encode())
-    expected, error = plain_reading(text, {"CDS"})
+    expected, error = plain_reading(path, text, (CODING, GENES))
     found, message = [], ""
     with mock.patch.object(features, "_BLOCK_BYTES", block):
         try:
-            for feature in iter_features(path, {"CDS"}, {}):
-                found.append(tuple(feature))
+            for rows in iter_features(path, (CODING, GENES), {}):
+                found += [(rows.wanted, row[1:]) for row in flat([rows])]
         except SourceError as caught:
             message = str(caught)
-    assert found == expected
+    for wanted in (CODING, GENES):
+        assert [row for own, row in found if own is wanted] == [
+            row for row in expected if row[1] in wanted.kinds
+        ]
     assert error in message
     assert bool(error) == bool(message)

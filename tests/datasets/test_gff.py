@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genoprot_datasets.errors import SourceError
-from genoprot_datasets.sources.gff import Annotation, TranslationException, read_annotation
+from genoprot_datasets.sources.genes import Annotation, TranslationException
+from genoprot_datasets.sources.gff import read_annotation
 
 
 def row(kind, start, end, strand, attributes, phase=".", seqid="s1"):

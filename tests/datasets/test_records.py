@@ -9,7 +9,7 @@ import pytest
 from genoprot_datasets.errors import SourceError
 from genoprot_datasets.gene_matching import build_records
 from genoprot_datasets.sources.features import Region
-from genoprot_datasets.sources.gff import Annotation, Gene, Transcript, TranslationException
+from genoprot_datasets.sources.genes import Annotation, Gene, Transcript, TranslationException
 from genoprot_datasets.sources.uniprot import UniProtEntry
 from genoprot_datasets.translation import reverse_complement
 
@@ -291,7 +291,7 @@ def test_gene_over_the_origin_of_a_circular_sequence(world):
 
 
 def test_every_row_of_the_annotation_and_every_entry_has_one_fate(world):
-    world.genes.append(replace(gene("RNA3", "+"), biotype="lncRNA"))
+    world.genes.append(gene("RNA3", "+")._replace(biotype="lncRNA"))
     world.entries["P00009"] = replace(entry("P00009", "MKK"), gene="LOST9")
     world.proteins["NP_2.1"] = "MAR"
     found = world.build()
@@ -316,9 +316,9 @@ def test_fate_tells_how_a_translation_fails(world):
     world.genes[1] = gene(
         "MINUS2",
         "-",
-        replace(coding, id="a", name="NM_A", parts=coding.parts[:1], partial=True),
-        replace(coding, id="b", name="NM_B", exception="RNA editing", protein_accession="NP_3.1"),
-        replace(coding, id="c", name="NM_C", trans_spliced=True),
+        coding._replace(id="a", name="NM_A", parts=coding.parts[:1], partial=True),
+        coding._replace(id="b", name="NM_B", exception="RNA editing", protein_accession="NP_3.1"),
+        coding._replace(id="c", name="NM_C", trans_spliced=True),
     )
     world.proteins["NP_3.1"] = "MAKK"
     found = world.build()
@@ -333,7 +333,7 @@ def test_fate_tells_how_a_translation_fails(world):
 
 def test_stated_exception_that_translates_is_kept_and_noted(world):
     world.genes[0] = gene(
-        "PLUS1", "+", replace(world.genes[0].transcripts[0], exception="ribosomal slippage")
+        "PLUS1", "+", world.genes[0].transcripts[0]._replace(exception="ribosomal slippage")
     )
     found = world.build()
     assert found.notes == {"stated_exception": ("P00001",)}
@@ -354,7 +354,7 @@ def test_the_gene_whose_protein_is_the_entrys_has_its_accession(world):
 
 def test_equally_good_transcripts_are_told_apart_by_name_whatever_their_order(world):
     first = world.genes[1].transcripts[0]
-    twin = replace(first, id="rna-NM_0.1", name="NM_0.1")
+    twin = first._replace(id="rna-NM_0.1", name="NM_0.1")
     for order in ((first, twin), (twin, first)):
         world.genes[1] = gene("MINUS2", "-", *order)
         assert world.build().records[1].transcript == "NM_0.1"
@@ -362,7 +362,7 @@ def test_equally_good_transcripts_are_told_apart_by_name_whatever_their_order(wo
 
 def test_mane_select_comes_before_refseq_select(world):
     select = world.genes[0].transcripts[0]
-    mane = replace(select, id="m", name="NM_8.1", tags=frozenset({"MANE Select"}))
+    mane = select._replace(id="m", name="NM_8.1", tags=frozenset({"MANE Select"}))
     world.genes[0] = gene("PLUS1", "+", select, mane)
     found = world.build()
     assert found.records[0].transcript == "NM_8.1"
@@ -375,7 +375,7 @@ def test_pseudoautosomal_gene_is_kept_once_on_x(world):
         world.headers[seqid] = f"Homo sapiens chromosome {name}, GRCh38.p13 Primary Assembly"
         world.regions[seqid] = Region(seqid, chromosome=name)
     own = world.genes[0]
-    world.genes = [replace(own, seqid=seqid) for seqid in ("NC_000024.10", "NC_000023.11")]
+    world.genes = [own._replace(seqid=seqid) for seqid in ("NC_000024.10", "NC_000023.11")]
     found = world.build()
     assert [record.chromosome for record in found.records] == ["X"]
     assert [(fate.chromosome, fate.outcome) for fate in found.fates if fate.gene == "PLUS1"] == [

@@ -30,7 +30,7 @@ def test_same_seed_same_bytes_and_another_seed_other_bytes(tmp_path: Path) -> No
         ({"genes": 99}, "genes: expected a number from 100 to 100000, found 99"),
         ({"genes": 100_001}, "genes: expected a number from 100 to 100000, found 100001"),
         ({"seed": -1}, "seed: expected a number from 0 up, found -1"),
-        ({"gene_length": "mouse"}, "gene length: expected compact or human, found 'mouse'"),
+        ({"gene_length": "mouse"}, "gene length: expected compact or dense or human, found 'mouse'"),
     ],
 )
 def test_arguments_out_of_range_are_refused(tmp_path: Path, arguments: dict[str, Any], message: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from genoprot_datasets.errors import SourceError
 from genoprot_datasets.sources import SPECIES
 from genoprot_datasets.sources.features import Region
-from genoprot_datasets.sources.gff import Annotation
+from genoprot_datasets.sources.genes import Annotation
 from genoprot_datasets.sources.go import GoAnnotation
 from genoprot_datasets.sources.uniprot import UniProtEntry
 from genoprot_datasets.taxa import (
