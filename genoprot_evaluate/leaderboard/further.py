@@ -17,7 +17,7 @@ from genoprot_evaluate.evaluation.examples import TaskExamples
 from genoprot_evaluate.evaluation.voting import learn_to_combine
 from genoprot_evaluate.heads import HeadConfig, divide_examples
 from genoprot_evaluate.leaderboard.differences import TOLERANCE, differences
-from genoprot_evaluate.results import PARTS, ResultRecord
+from genoprot_evaluate.results import PARTS, ResultRecord, Score
 from genoprot_evaluate.statistics import accuracy
 
 __all__ = ["faults_of_further"]
@@ -65,13 +65,20 @@ def faults_of_further(
     with_dataset : bool
         Whether `examples` are those of the dataset.
     """
-    groups = _groups(table.filter(pc.equal(table["task"], task)))
-    sound = True
-    for (part, seed, model), found in groups.items():
-        if (fault := _impossible(part, seed, model, found, fits)) is not None:
-            yield f"{task}, {model}: {fault}"
-            sound = False
-    if not sound:
+    table = table.filter(pc.equal(table["task"], task))
+    keys = _keys(table)
+    found = [fault for key in keys if (fault := _misplaced(*key, record.scores[task], fits)) is not None]
+    if found:
+        yield from (f"{task}, {fault}" for fault in found)
+        return
+    groups = {key: _answers(table, *key) for key in keys}
+    found = [
+        f"{task}, {model}: {fault}"
+        for (part, _, model), answers in groups.items()
+        if (fault := _impossible(part, answers)) is not None
+    ]
+    if found:
+        yield from found
         return
     checks = (
         _faults_of_matched(record, task, fits, examples, groups, with_dataset),
@@ -84,25 +91,36 @@ def faults_of_further(
         yield from (f"{task}{fault}" for fault in check)
 
 
-def _groups(table: pa.Table) -> Groups:
-    """Answers by part, seed and model."""
-    found: dict[tuple[str, int, str], _Answers] = {}
-    for part in pc.unique(table["part"]).to_pylist():
-        of_part = table.filter(pc.equal(table["part"], part))
-        for model in pc.unique(of_part["model"]).to_pylist():
-            of_model = of_part.filter(pc.equal(of_part["model"], model))
-            for seed in pc.unique(of_model["seed"]).to_pylist():
-                chosen = of_model.filter(pc.equal(of_model["seed"], seed))
-                columns = (chosen[name].to_numpy() for name in _Answers._fields)
-                found[part, seed, model] = _Answers(*columns)
-    return found
+def _keys(table: pa.Table) -> list[tuple[str, int, str]]:
+    """Every part, seed and model that there are answers of."""
+    names = ["part", "seed", "model"]
+    distinct = (
+        table.group_by(names).aggregate([]).select(names).sort_by([(name, "ascending") for name in names])
+    )
+    return list(zip(*(column.to_pylist() for column in distinct.columns)))
 
 
-def _impossible(part: str, seed: int, model: str, found: _Answers, fits: Mapping[str, Fit]) -> str | None:
-    if part not in PARTS or (seed > 0) != (part == "seed"):
-        return f"further predictions of part {part!r:.30} and seed {seed}"
+def _misplaced(
+    part: str, seed: int, model: str, scores: Mapping[str, Score], fits: Mapping[str, Fit]
+) -> str | None:
+    """Why there can be no such answers; there are then no more than the record has models and seeds for."""
     if model not in fits:
-        return "further predictions but no score"
+        return f"{model}: further predictions but no score"
+    if part not in PARTS or (seed > 0) != (part == "seed"):
+        return f"{model}: further predictions of part {part!r:.30} and seed {seed}"
+    given = len(scores[model].seed_accuracies)
+    if seed > 0 and seed >= given:
+        return f"{model}: {given} accuracies of seeds, and predictions of seed {seed}"
+    return None
+
+
+def _answers(table: pa.Table, part: str, seed: int, model: str) -> _Answers:
+    for name, value in (("model", model), ("part", part), ("seed", seed)):
+        table = table.filter(pc.equal(table[name], value))
+    return _Answers(*(table[name].to_numpy() for name in _Answers._fields))
+
+
+def _impossible(part: str, found: _Answers) -> str | None:
     if np.any(np.diff(found.row) <= 0) or np.any(found.row < 0):
         return f"the rows of its {part} predictions do not rise"
     if not np.isin(found.label, (0, 1)).all():
@@ -236,13 +254,19 @@ def _faults_of_combinations(
     members = () if ensemble is None else ensemble.members
     if not members or not set(members) <= held_out.keys() & fits.keys():
         return
+    rows = np.unique(np.concatenate([held_out[name].row for name in members]))
+    places = {name: np.searchsorted(rows, held_out[name].row) for name in members}
+    labels = np.zeros(len(rows), dtype=np.int8)
+    for name in members:
+        labels[places[name]] = held_out[name].label
+    for name in members:
+        if not np.array_equal(labels[places[name]], held_out[name].label):
+            yield f", {name}: the labels of its validation fold are not those of the other members"
+            return
     voters = {
-        name: fits[name]._replace(held_out=HeldOut(held_out[name].row, held_out[name].probability))
+        name: fits[name]._replace(held_out=HeldOut(places[name], held_out[name].probability))
         for name in members
     }
-    labels = np.zeros(1 + max(int(held_out[name].row.max(initial=0)) for name in members), dtype=np.int8)
-    for name in members:
-        labels[held_out[name].row] = held_out[name].label
     learned, votes = learn_to_combine(voters, members, labels)
     given = record.combinations.get(task)
     yield from (

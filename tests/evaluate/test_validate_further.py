@@ -128,6 +128,14 @@ FORGERIES = {
         changed("validation", "one", "probability", lambda p: np.where(p > 0.5, 0.99, 0.01)),
         r"ppi: combinations\.",
     ),
+    "a seed too many": (
+        changed("seed", "one", "seed", lambda seed: seed + 7, seed=2),
+        "ppi, one: 3 accuracies of seeds, and predictions of seed 9",
+    ),
+    "labels of one member": (
+        changed("validation", "two", "label", lambda label: 1 - label),
+        "ppi, one: the labels of its validation fold are not those of the other members",
+    ),
     "validation labels": (
         changed("validation", "two", "label", lambda label: 1 - label),
         "ppi, two: validation_accuracy is",
