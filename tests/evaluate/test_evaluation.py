@@ -213,7 +213,7 @@ def test_same_run_same_bytes_in_any_order_on_any_number_of_threads(run, tiny_dat
         )
     finally:
         torch.set_num_threads(threads)
-    for name in ("results.json", "predictions.parquet"):
+    for name in ("results.json", "predictions.parquet", "further-predictions.parquet"):
         assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
 
 

@@ -24,7 +24,7 @@ from genoprot_evaluate.results import read_record
 FAST = HeadConfig(hidden=(8,), epochs=4, learning_rate=0.02)
 TASKS = ["ppi", "melanoma"]
 FLOORS = ["majority", "length", "alignment"]
-FILES = ("results.json", "predictions.parquet")
+FILES = ("results.json", "predictions.parquet", "further-predictions.parquet")
 
 
 def vectors(width: int, seed: int) -> dict[str, np.ndarray]:

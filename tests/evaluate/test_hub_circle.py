@@ -13,8 +13,10 @@ from huggingface_hub import parse_eval_result_entries
 
 from genoprot_datasets.published import PublishedDataset
 from genoprot_evaluate.hub.results import RESULTS_PATH
+from genoprot_evaluate.results import read_predictions
 
 DATASET, VECTORS, MODEL, RECORDS = "llnl/geno-prot", "llnl/vectors", "maker/model", "llnl/results"
+HEADS = "maker/heads"
 
 PUBLISH = f"""
 run("push", "dataset", sys.argv[1], "--repo", "{DATASET}")
@@ -28,17 +30,24 @@ import datasets
 ppi = datasets.load_dataset("{DATASET}", "ppi")
 assert set(ppi) == {{"train", "eval"}}
 run("evaluate", "--dataset", "{DATASET}", "--embeddings", "{VECTORS}:composition", "--out", "results",
-    "--tasks", "melanoma", "disease", "--baselines", "length")
+    "--tasks", "melanoma", "disease", "--baselines", "length", "--save-heads", "heads")
+run("push", "heads", "heads", "--repo", "{HEADS}", "--results", "results")
 run("push", "results", "results", "--model", "{MODEL}", "--create-pr")
 run("push", "records", "results", "--repo", "{RECORDS}", "--create-pr")
 """
 
 REVIEW = f"""
+import datasets
 from genoprot_evaluate.hub import fetch_record, list_records
 (stored,) = list_records("{RECORDS}", revision="refs/pr/1")
 folder = str(fetch_record(stored))
 run("validate-record", folder, "--dataset", "{DATASET}")
 run("leaderboard", folder, "--out", "site")
+with open("asked.tsv", "w") as asked:
+    table = datasets.load_dataset("{DATASET}", "melanoma", split="eval")
+    asked.write("\\n".join(["accession", *table["accession"]]) + "\\n")
+run("predict", "--heads", "{HEADS}", "--task", "melanoma", "--embeddings", "{VECTORS}:composition",
+    "--pairs", "asked.tsv", "--out", "answers.tsv")
 """
 
 RUN = """
@@ -86,6 +95,13 @@ def test_from_sources_to_leaderboard(hub, built_dataset, tmp_path):
         for task in ("melanoma", "disease")
     }
     assert RESULTS_PATH not in hub.repository("model", MODEL).files()
+    assert not hub.asked("GET", "heads/resolve/.*/disease/")
+    answers = [line.split("\t") for line in (reviewer / "answers.tsv").read_text().splitlines()]
+    stored = read_predictions(scorer / "results").to_pylist()
+    stored = [row for row in stored if (row["task"], row["model"]) == ("melanoma", "composition")]
+    assert [(accession, float(probability)) for accession, probability, _ in answers[1:]] == [
+        (row["accession_a"], pytest.approx(row["probability"], rel=1e-5)) for row in stored
+    ]
     page = (reviewer / "site" / "index.html").read_text(encoding="utf-8")
     assert "composition" in page
 
