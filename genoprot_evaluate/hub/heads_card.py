@@ -125,7 +125,9 @@ def _configurations(entries: Mapping[str, Mapping[str, Any]]) -> str:
     parts = []
     for text, names in groups.items():
         facts = json.loads(text)
-        listed = "; ".join(f"{plain(key)} {plain(_shown(facts[key]))}" for key in sorted(facts))
+        listed = "; ".join(
+            f"{plain(key.replace('_', ' '))} {plain(_shown(facts[key]))}" for key in sorted(facts)
+        )
         parts.append(f"{', '.join(f'`{name}`' for name in names)}: {listed}.")
     return "\n\n".join(parts)
 

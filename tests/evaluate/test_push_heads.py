@@ -110,7 +110,7 @@ def test_heads_come_back_bit_by_bit_and_the_card_says_what_they_are(hub, online,
         f"{100 * score.accuracy.mean:.1f} ± {100 * score.accuracy.std:.1f}",
         f"({100 * score.interval.low:.1f} to {100 * score.interval.high:.1f})",
         "hidden 8-4",
-        r"learning\_rate 0.001",
+        "learning rate 0.001",
         f"genoprot predict --heads {NAME} --task melanoma --encoder composition",
         "The heads: apache-2.0.",
     ]

@@ -212,9 +212,10 @@ def test_what_is_no_record_is_an_error(results, tmp_path, capsys):
     [
         ({"head": HeadConfig(seeds=2)}, 0),
         ({"head": HeadConfig(symmetric=True)}, 0),
+        ({"head": HeadConfig(validation="proteins")}, 0),
         ({"missing": "drop", "missing_share": 0.2}, 3),
     ],
-    ids=["seeds", "symmetric", "dropped examples"],
+    ids=["seeds", "symmetric", "proteins held out", "dropped examples"],
 )
 def test_honest_records_of_every_option_hold(tiny_dataset, tmp_path, options, first):
     names = [f"Q{number:05d}" for number in range(first, 40)]
