@@ -10,9 +10,10 @@ its time is extrapolated to all pairs; the matrix of terms is computed in full a
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 import numpy as np
-from racing import in_child, timed
+from racing import clocked, in_child
 
 from genoprot_datasets.relations import FunctionSimilarity
 
@@ -28,8 +29,8 @@ def annotations(proteins: int, terms: int) -> tuple[np.ndarray, list[list[int]]]
     return rng.normal(size=(terms, DIMENSION)).astype(np.float32), sets
 
 
-def all_pairs(proteins: int, terms: int, sampled: np.ndarray) -> tuple[float, np.ndarray]:
-    """Seconds for all pairs, and the similarities among the sampled proteins."""
+def all_pairs(proteins: int, terms: int, sampled: np.ndarray) -> tuple[float, float, np.ndarray]:
+    """Seconds on the wall and of processors for all pairs, and the similarities among the sampled ones."""
     vectors, sets = annotations(proteins, terms)
 
     def work() -> np.ndarray:
@@ -41,10 +42,10 @@ def all_pairs(proteins: int, terms: int, sampled: np.ndarray) -> tuple[float, np
             kept[np.ix_(here, later)] = block[np.ix_(sampled[here] - start, sampled[later] - start)]
         return kept
 
-    return timed(work)
+    return clocked(work)
 
 
-def pair_loop(proteins: int, terms: int, sampled: np.ndarray) -> tuple[float, np.ndarray]:
+def pair_loop(proteins: int, terms: int, sampled: np.ndarray) -> tuple[float, float, np.ndarray]:
     """Seconds for the pairs among the sampled proteins, one pair at a time, and their similarities."""
     vectors, sets = annotations(proteins, terms)
     units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -58,18 +59,20 @@ def pair_loop(proteins: int, terms: int, sampled: np.ndarray) -> tuple[float, np
                 kept[i, j] = min(cosines.max(axis=1).mean(), cosines.max(axis=0).mean())
         return kept
 
-    return timed(work)
+    return clocked(work)
 
 
-def term_matrix_loop(proteins: int, terms: int, sampled: np.ndarray) -> tuple[float, float, np.ndarray]:
-    """Seconds for the matrix of all terms and for the pairs as in `pair_loop`, and their similarities."""
+def term_matrix_loop(
+    proteins: int, terms: int, sampled: np.ndarray
+) -> tuple[tuple[float, float], tuple[float, float], np.ndarray]:
+    """Seconds for the matrix of all terms, for the pairs as in `pair_loop`, and the pairs' similarities."""
     vectors, sets = annotations(proteins, terms)
 
     def all_terms() -> np.ndarray:
         units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return units @ units.T
 
-    matrix_seconds, matrix = timed(all_terms)
+    *of_matrix, matrix = clocked(all_terms)
     rows = [np.array(sets[k]) for k in sampled]
 
     def work() -> np.ndarray:
@@ -80,7 +83,8 @@ def term_matrix_loop(proteins: int, terms: int, sampled: np.ndarray) -> tuple[fl
                 kept[i, j] = min(scores.max(axis=1).mean(), scores.max(axis=0).mean())
         return kept
 
-    return matrix_seconds, *timed(work)
+    *of_pairs, kept = clocked(work)
+    return of_matrix, of_pairs, kept
 
 
 def main() -> None:
@@ -91,26 +95,28 @@ def main() -> None:
     args = parser.parse_args()
 
     sampled = np.sort(np.random.default_rng(1).choice(args.proteins, args.sampled, replace=False))
-    (seconds, ours), peak = in_child(all_pairs, args.proteins, TERMS, sampled)
-    (loop_seconds, by_pair), loop_peak = in_child(pair_loop, args.proteins, TERMS, sampled)
-    (matrix_seconds, matrix_loop_seconds, by_matrix), matrix_peak = in_child(
-        term_matrix_loop, args.proteins, TERMS, sampled
-    )
+    (*ours, similarities), peak = in_child(all_pairs, args.proteins, TERMS, sampled)
+    (*of_loop, by_pair), loop_peak = in_child(pair_loop, args.proteins, TERMS, sampled)
+    (of_matrix, of_rest, by_matrix), matrix_peak = in_child(term_matrix_loop, args.proteins, TERMS, sampled)
     above = np.triu_indices(args.sampled, 1)
     pairs, gone_through = args.proteins * (args.proteins - 1) // 2, len(above[0])
-    print(f"genoprot: {seconds:.2f} s for {pairs:,} pairs, peak {peak / 1e9:.2f} GB")
-    for name, whole, part, theirs, taken in (
-        ("loop over pairs", 0.0, loop_seconds, by_pair, loop_peak),
-        ("matrix of terms, then loop", matrix_seconds, matrix_loop_seconds, by_matrix, matrix_peak),
+    print(f"genoprot, {pairs:,} pairs: {_told(ours)}, peak {peak / 1e9:.2f} GB")
+    for name, once, part, theirs, taken in (
+        ("loop over pairs", (0.0, 0.0), of_loop, by_pair, loop_peak),
+        ("matrix of terms, then loop", of_matrix, of_rest, by_matrix, matrix_peak),
     ):
-        difference = float(np.abs(ours[above] - theirs[above]).max())
+        difference = float(np.abs(similarities[above] - theirs[above]).max())
         assert difference < 1e-6
-        extrapolated = whole + part * pairs / gone_through
-        print(f"{name}: {extrapolated:.0f} s, ratio {extrapolated / seconds:.0f}, peak {taken / 1e9:.2f} GB")
-        print(
-            f"  extrapolated: {whole:.2f} s once, and {part:.2f} s for {gone_through:,} pairs times "
-            f"{pairs / gone_through:.1f}; largest difference of these {difference:.1e}"
-        )
+        whole = [first + rest * pairs / gone_through for first, rest in zip(once, part)]
+        ratios = [peer / own for peer, own in zip(whole, ours)]
+        print(f"{name}, extrapolated to as many: {_told(whole)}, peak {taken / 1e9:.2f} GB")
+        print(f"  {_told(once)} once, and {_told(part)} for {gone_through:,} pairs")
+        print(f"  largest difference of these {difference:.1e}")
+        print("  ratio {:.0f}, of processor time {:.0f}".format(*ratios))
+
+
+def _told(seconds: Sequence[float]) -> str:
+    return "{:.2f} s, {:.2f} s of processors".format(*seconds)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-__all__ = ["StageClock", "in_child", "timed"]
+__all__ = ["StageClock", "clocked", "in_child", "timed"]
 
 
 def timed(work: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
@@ -19,6 +19,13 @@ def timed(work: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
     started = time.perf_counter()
     result = work(*arguments)
     return time.perf_counter() - started, result
+
+
+def clocked(work: Callable[..., Any], *arguments: Any) -> tuple[float, float, Any]:
+    """Seconds on the wall and of processors that a call took, and its result."""
+    used = time.process_time()
+    seconds, result = timed(work, *arguments)
+    return seconds, time.process_time() - used, result
 
 
 def in_child(work: Callable[..., Any], *arguments: Any) -> tuple[Any, int]:
