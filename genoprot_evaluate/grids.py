@@ -70,7 +70,7 @@ def lift_grid(record: ResultRecord) -> Grid | None:
                 if lift is None:
                     cells.append(_ABSENT)
                 else:
-                    errors = _ABSENT if lift.errors is None else f"{lift.errors:+.1f}"
+                    errors = _ABSENT if lift.errors is None else _signed(lift.errors)
                     cells.append(f"{_points(lift.difference)} ({errors})")
             rows.append((model, *cells))
     return Grid(
@@ -202,8 +202,12 @@ def _parts(widths: Sequence[int], room: int) -> Iterator[list[int]]:
 
 
 def _points(difference: float) -> str:
-    """Points with their sign; what rounds to zero has none."""
-    shown = f"{100 * difference:+.1f}"
+    return _signed(100 * difference)
+
+
+def _signed(value: float) -> str:
+    """A number with its sign; what rounds to zero has none."""
+    shown = f"{value:+.1f}"
     return "0.0" if shown in ("+0.0", "-0.0") else shown
 
 
