@@ -67,16 +67,17 @@ class KeptFits:
     Parameters
     ----------
     folder : Path or None
-        Made when the first fit is kept; None keeps nothing.
+        Made when the first fit is kept; None keeps them in memory, for cells with the same vectors.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
+        self._in_memory: dict[str, Fit] = {}
 
     def find(self, material: Mapping[str, Any]) -> Fit | None:
         """The fit of a cell; None where none is kept or its file is damaged."""
         if self.folder is None:
-            return None
+            return self._in_memory.get(run_key(material))
         try:
             with np.load(self._path(material), allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
@@ -91,7 +92,10 @@ class KeptFits:
 
     def keep(self, material: Mapping[str, Any], fit: Fit) -> None:
         """Keep the fit of a cell that has predictions; others are found again in no time."""
-        if self.folder is None or fit.status != "OK":
+        if fit.status != "OK":
+            return
+        if self.folder is None:
+            self._in_memory[run_key(material)] = fit
             return
         arrays = {"probability": fit.probability, "predicted": fit.predicted}
         if fit.held_out is not None:

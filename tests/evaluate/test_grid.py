@@ -111,6 +111,17 @@ def test_cells_of_other_input_are_not_taken(tiny_dataset, two, tmp_path, monkeyp
         assert calls == [1]
 
 
+@pytest.mark.usefixtures("one_worker")
+@pytest.mark.parametrize("written", [True, False])
+def test_the_same_vectors_are_trained_on_once(written, tiny_dataset, two, tmp_path, monkeypatch):
+    calls = counted_training(monkeypatch)
+    twins = {"alpha": two["alpha"], "twin": two["alpha"]}
+    out = tmp_path / "results" if written else None
+    record = evaluate(twins, tiny_dataset, ["ppi"], baselines=[], head=FAST, out=out)
+    assert calls == [1]
+    assert record.scores["ppi"]["alpha"] == record.scores["ppi"]["twin"]
+
+
 def write_folders(two, folder: Path) -> list[str]:
     from test_evaluation import write_folder
 
