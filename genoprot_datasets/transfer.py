@@ -18,10 +18,22 @@ from genoprot_datasets.stopping import Stop, TransferStopped
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["NotModified", "Origin", "Patience", "TransferError", "discard", "fetch"]
+__all__ = [
+    "PASSING_STATUSES",
+    "NotModified",
+    "Origin",
+    "Patience",
+    "TransferError",
+    "backoff",
+    "discard",
+    "fetch",
+    "innermost_reason",
+    "retry_after",
+]
 
 _BLOCK_BYTES = 1 << 18
-_PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Answers of a server that may be another one after a while."""
 
 
 class TransferError(GenoProtError):
@@ -199,7 +211,7 @@ def fetch(
                     raise TransferError(url, f"{error}; {failures} attempts without progress") from None
                 seconds = error.retry_after_seconds
                 if seconds is None:
-                    seconds = _backoff(failures, patience)
+                    seconds = backoff(failures, patience)
                 elif seconds > patience.longest_retry_after_seconds:
                     message = f"{error}; the server asks to wait {seconds:,.0f} s, try again later"
                     raise TransferError(url, message) from None
@@ -207,7 +219,8 @@ def fetch(
                     raise TransferStopped from None
 
 
-def _backoff(failures: int, patience: Patience) -> float:
+def backoff(failures: int, patience: Patience) -> float:
+    """Seconds to wait after so many failures in a row."""
     longest = min(patience.first_wait_seconds * 2 ** (failures - 1), patience.longest_wait_seconds)
     return longest * (0.5 + 0.5 * random.random())
 
@@ -250,13 +263,13 @@ def _attempt(
                 _origin_path(part).write_text(json.dumps(asdict(origin)), encoding="utf-8")
             held = _receive(response, part, offset, origin.bytes, on_bytes, stop)
     except requests.exceptions.SSLError as error:
-        raise TransferError(url, f"no secure connection ({_words(error)})") from None
+        raise TransferError(url, f"no secure connection ({innermost_reason(error)})") from None
     except (requests.Timeout, urllib3.exceptions.TimeoutError):
         raise _Passing(f"nothing came for {patience.stall_seconds:g} s") from None
     except (requests.ConnectionError, urllib3.exceptions.HTTPError) as error:
-        raise _Passing(f"the connection failed ({_words(error)})") from None
+        raise _Passing(f"the connection failed ({innermost_reason(error)})") from None
     except requests.RequestException as error:
-        raise TransferError(url, _words(error)) from None
+        raise TransferError(url, innermost_reason(error)) from None
     except OSError as error:
         raise TransferError(url, f"cannot write {part} ({error.strerror or error})") from None
     if origin.bytes is not None and held != origin.bytes:
@@ -264,13 +277,13 @@ def _attempt(
     return replace(origin, bytes=held)
 
 
-def _words(error: Exception) -> str:
-    """The innermost reason of an error, on one line."""
+def innermost_reason(error: Exception) -> str:
+    """The innermost reason of an error of an HTTP client, on one line."""
     while error.args and isinstance(error.args[-1], Exception):
         error = error.args[-1]
     reason = getattr(error, "reason", None)
     if isinstance(reason, Exception):
-        return _words(reason)
+        return innermost_reason(reason)
     return " ".join(str(error).split()) or type(error).__name__
 
 
@@ -291,8 +304,8 @@ def _offset(response: requests.Response, url: str, part: Path, origin: Origin | 
         discard(part)
         raise _Passing("the file on the server is shorter than the part that is here")
     reason = f"HTTP status {status} {response.reason or ''}".rstrip()
-    if status in _PASSING_STATUSES:
-        raise _Passing(reason, _retry_after(response))
+    if status in PASSING_STATUSES:
+        raise _Passing(reason, retry_after(response))
     raise TransferError(url, reason, status)
 
 
@@ -306,7 +319,7 @@ def _content_range(response: requests.Response) -> tuple[int | None, int | None]
     return int(start), int(total) if total.isdigit() else None
 
 
-def _retry_after(response: requests.Response) -> float | None:
+def retry_after(response: requests.Response) -> float | None:
     """Seconds that the server asks to wait; it gives them, or a date."""
     value = response.headers.get("Retry-After", "").strip()
     if value.isdigit():

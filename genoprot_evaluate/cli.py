@@ -85,6 +85,11 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
             "train heads, combine ensembles, score all tasks",
             "genoprot evaluate --dataset llnl/geno-prot --embeddings embeddings/ --out results/",
         ),
+        "llm": (
+            "genoprot_evaluate.llm",
+            "ask a language model the questions in words",
+            "genoprot llm --model openai/gpt-4.1 --dataset llnl/geno-prot --form accession --out results/",
+        ),
         "predict": (
             "genoprot_evaluate.predict",
             "apply a trained head to new pairs",
@@ -129,8 +134,8 @@ def _parser(requested: str | None) -> argparse.ArgumentParser:
         usage="genoprot COMMAND ...",
         add_help=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Asks encoders of DNA and protein sequences nine questions about gene products.\n"
-        f"Commands; genoprot COMMAND --help tells about one:\n{listing}",
+        description="Asks encoders of DNA and proteins nine questions; genoprot COMMAND --help tells about "
+        f"one command:\n{listing}",
     )
     parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
     subparsers = parser.add_subparsers(

@@ -21,6 +21,7 @@ _HEADINGS = {
     "encoder": "Encoders",
     "ensemble": "Ensembles",
     "combination": "Beyond the paper",
+    "language-model": "Asked in words",
     "baseline": "Baselines",
 }
 
@@ -55,8 +56,8 @@ def score_rows(record: ResultRecord) -> list[dict[str, Any]]:
         `matched_accuracy`, `matched_examples`, `lift` over the best baseline, `lift_errors` (the same in
         standard errors), `lift_over` (which baseline), `seeds` (heads of the cell, where several were
         trained), `seed_std` (standard deviation of their accuracies), `order_difference`, `order_flips`,
-        `train_examples`, `eval_examples`, `epochs`, `note`, `best`, `tied`, and for each bin of sequence
-        identity of the record `accuracy_identity_LOW_HIGH` and `examples_identity_LOW_HIGH`.
+        `unanswered`, `train_examples`, `eval_examples`, `epochs`, `note`, `best`, `tied`, and for each bin
+        of sequence identity of the record `accuracy_identity_LOW_HIGH` and `examples_identity_LOW_HIGH`.
     """
     rows = []
     bins = sorted({(entry.low, entry.high) for score in _cells(record) for entry in score.identity_bins})
@@ -96,6 +97,7 @@ def score_rows(record: ResultRecord) -> list[dict[str, Any]]:
                         "seed_std": summarise(score.seed_accuracies).std,
                         "order_difference": score.order_difference,
                         "order_flips": score.order_flips,
+                        "unanswered": score.unanswered,
                         "train_examples": score.train_examples,
                         "eval_examples": score.eval_examples,
                         "epochs": score.epochs,
@@ -199,6 +201,8 @@ def _footnotes(record: ResultRecord) -> Iterator[str]:
             "standard deviation of the accuracies of heads from several seeds: "
             f"{100 * min(spreads):.1f} to {100 * max(spreads):.1f} points"
         )
+    if record.models_of("language-model"):
+        yield "models asked in words learn nothing from train: they have no head and no validation fold"
     notes: dict[tuple[str, str], list[str]] = {}
     for task in record.tasks:
         for model, score in sorted(record.scores[task].items()):

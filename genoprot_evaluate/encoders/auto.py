@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,21 +12,25 @@ import numpy as np
 import torch
 
 from genoprot_datasets.errors import GenoProtError, SourceError
-from genoprot_datasets.files import sha256_of
 from genoprot_evaluate.batching import length_order, token_batches
 from genoprot_evaluate.chunking import Chunk, chunk_spans
 from genoprot_evaluate.encoders.base import PROBES, EncoderSpec, resolve_view
+from genoprot_evaluate.encoders.checkpoint_folder import (
+    TOKENIZER_FILES,
+    folder_digest,
+    one_line,
+    quiet,
+    weight_files,
+)
 from genoprot_evaluate.encoders.compute import HALF_PRECISION, Placed, choose_device, side_by_side
 from genoprot_evaluate.encoders.pooled import check_layer, check_pooling, pooled, pooled_readout
-from genoprot_evaluate.encoders.weights import check_keys, check_safetensors, find_weights
+from genoprot_evaluate.encoders.weights import check_keys, check_safetensors
 from genoprot_evaluate.pooling import masked_sum
 
 __all__ = ["AutoEncoder"]
 
 BATCH_TOKENS = 8_192
 POOLINGS = ("mean", "max", "cls", "last")
-DIGESTED = (".json", ".txt", ".model", ".safetensors", ".py")
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "spiece.model")
 UNUSED = re.compile(r"(^|\.)(pooler|contact_head)\.|(inv_freq|position_ids)$")
 """Keys that may be missing or left over: no hidden state depends on them, or they are computed."""
 
@@ -141,7 +142,7 @@ class AutoEncoder(Placed):
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", name or folder.resolve().name).lstrip(".-_") or "checkpoint"
         if modality is None:
             raise GenoProtError(f"encoder {name}: say what it reads, --modality dna or --modality protein")
-        for file in _weight_files(folder):
+        for file in weight_files(folder):
             check_safetensors(file)
         options = {"local_files_only": True, "trust_remote_code": trust_remote_code}
         config, tokenizer, model = _open(folder, options)
@@ -169,7 +170,7 @@ class AutoEncoder(Placed):
             model.to(choose_device(device)).eval(),
             tokenizer,
             spec,
-            _digest(folder),
+            folder_digest(folder),
             batch_tokens or BATCH_TOKENS,
             layer,
             pooling,
@@ -259,16 +260,16 @@ class AutoEncoder(Placed):
 def _open(folder: Path, options: dict[str, Any]) -> tuple[Any, Any, torch.nn.Module]:
     from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding, AutoTokenizer
 
-    with _quiet():
-        with _one_line(folder, "configuration"):
+    with quiet():
+        with one_line(folder, "configuration"):
             config = AutoConfig.from_pretrained(folder, **options)
         if not any((folder / name).is_file() for name in TOKENIZER_FILES):
             raise SourceError(
                 folder, f"no tokenizer in this folder; expected one of {', '.join(TOKENIZER_FILES)}"
             )
-        with _one_line(folder, "tokenizer"):
+        with one_line(folder, "tokenizer"):
             tokenizer = AutoTokenizer.from_pretrained(folder, **options)
-        with _one_line(folder, "weights"):
+        with one_line(folder, "weights"):
             halves = any(name.endswith("EncoderModel") for name in config.architectures or ())
             family = AutoModelForTextEncoding if halves or config.is_encoder_decoder else AutoModel
             model, report = family.from_pretrained(
@@ -289,20 +290,6 @@ def _open(folder: Path, options: dict[str, Any]) -> tuple[Any, Any, torch.nn.Mod
     return config, tokenizer, model
 
 
-def _weight_files(folder: Path) -> list[Path]:
-    index = folder / "model.safetensors.index.json"
-    if not index.is_file():
-        return [find_weights(folder, preferred="model.safetensors")]
-    try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, AttributeError):
-        raise SourceError(index, "not an index of safetensors files") from None
-    absent = [name for name in names if not (folder / name).is_file()]
-    if absent:
-        raise SourceError(folder, f"{index.name} names files that are not here: {', '.join(absent)}")
-    return [folder / name for name in names]
-
-
 def _context(config: Any, tokenizer: Any) -> int | None:
     limits = [tokenizer.model_max_length] if tokenizer.model_max_length < 10**9 else []
     positions = getattr(config, "max_position_embeddings", None)
@@ -316,40 +303,3 @@ def _starts_specially(tokenizer: Any, modality: str) -> bool:
     """Whether the tokenizer puts a special token before a sequence."""
     encoded = tokenizer(PROBES[modality][0], return_special_tokens_mask=True, verbose=False)
     return bool(encoded["special_tokens_mask"][0])
-
-
-def _digest(folder: Path) -> str:
-    files = sorted(file for file in folder.iterdir() if file.suffix in DIGESTED)
-    lines = "\n".join(f"{file.name} {sha256_of(file)}" for file in files)
-    return hashlib.sha256(lines.encode()).hexdigest()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    from transformers.utils import logging
-
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
-
-
-@contextmanager
-def _one_line(folder: Path, part: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # transformers raises a different class for every cause
-        reason = " ".join(str(error).split()) or type(error).__name__
-        if "trust_remote_code" in reason:
-            raise SourceError(
-                folder,
-                "the checkpoint brings its own Python code; read it, then allow it by --trust-remote-code",
-            ) from None
-        raise SourceError(
-            folder, f"transformers cannot open the {part}; is a file missing or damaged? ({reason[:200]})"
-        ) from None

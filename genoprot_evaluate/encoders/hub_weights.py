@@ -13,7 +13,7 @@ from genoprot_evaluate.encoders.weights import PICKLES
 __all__ = ["fetch_weights", "is_hub_id", "locate_weights"]
 
 _HUB_ID = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@([\w./-]+))?")
-_FETCHED = ["*.safetensors", "*.json", "*.model", "vocab.txt", "merges.txt"]
+_FETCHED = ["*.safetensors", "*.json", "*.model", "*.jinja", "vocab.txt", "merges.txt"]
 _SUBFOLDERS = ["*/*"]
 _REASON_LENGTH = 300
 

@@ -87,9 +87,9 @@ class Fit(NamedTuple):
         One of `results.STATUSES`; the arrays are there when it is ``OK``.
     reason : str or None
     probability : ndarray, shape=(eval examples,), dtype=float64, or None
-        Of class 1; the score of an ensemble.
+        Of class 1; the score of an ensemble. None for a model that gives answers only.
     predicted : ndarray, shape=(eval examples,), dtype=int8, or None
-        The predicted class.
+        The predicted class; -1 where an answer cannot be read.
     validation_accuracy : float or None
     epochs : int or None
     note : str or None
@@ -245,6 +245,9 @@ def score_fit(examples: TaskExamples | None, fit: Fit) -> Score:
     if fit.status != "OK" or examples is None:
         return Score(fit.status, fit.reason)
     test = examples.eval
+    graded = fit.probability is not None
+    # An example without an answer counts as answered wrongly, whichever its class.
+    predicted = np.where(fit.predicted < 0, 1 - test.labels, fit.predicted)
 
     def over_samples(statistic: Callable[..., float | None], values: np.ndarray) -> Summary:
         samples = (test.sample == sample for sample in np.unique(test.sample))
@@ -255,25 +258,26 @@ def score_fit(examples: TaskExamples | None, fit: Fit) -> Score:
     challenge = np.zeros(len(test), dtype=bool) if test.challenge is None else test.challenge
     return Score(
         status="OK",
-        accuracy=over_samples(accuracy, fit.predicted),
-        auroc=over_samples(auroc, fit.probability),
-        mcc=over_samples(matthews, fit.predicted),
+        accuracy=over_samples(accuracy, predicted),
+        auroc=over_samples(auroc, fit.probability) if graded else None,
+        mcc=over_samples(matthews, predicted),
         validation_accuracy=fit.validation_accuracy,
-        challenge_accuracy=accuracy(test.labels[challenge], fit.predicted[challenge]),
+        challenge_accuracy=accuracy(test.labels[challenge], predicted[challenge]),
         challenge_examples=int(challenge.sum()),
         train_examples=len(examples.train),
         eval_examples=len(test),
         epochs=fit.epochs,
-        auprc=over_samples(auprc, fit.probability),
-        brier=over_samples(brier, fit.probability),
-        calibration_error=calibration_error(test.labels, fit.probability),
-        identity_bins=_identity_bins(test, fit.predicted),
+        auprc=over_samples(auprc, fit.probability) if graded else None,
+        brier=over_samples(brier, fit.probability) if graded else None,
+        calibration_error=calibration_error(test.labels, fit.probability) if graded else None,
+        identity_bins=_identity_bins(test, predicted),
         note=fit.note,
         matched_accuracy=None if matched is None else accuracy(matched.labels, fit.matched > 0.5),
         matched_examples=None if matched is None else len(matched),
         seed_accuracies=fit.seed_accuracies,
         order_difference=difference,
         order_flips=flips,
+        unanswered=None if graded else int((fit.predicted < 0).sum()),
     )
 
 

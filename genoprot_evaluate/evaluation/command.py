@@ -164,9 +164,12 @@ def _what_is_there(out: Path, encoders: Sequence[str]) -> Iterator[str]:
         yield f"an earlier run was ended: of its {cells} finished cells those that are of this run are taken"
     if (out / RECORD_NAME).is_file():
         with suppress(GenoProtError):
-            before = read_record(out).models_of("encoder")
+            record = read_record(out)
+            before = record.models_of("encoder")
             if sorted(before) != list(encoders):
                 yield f"{out / RECORD_NAME} of {', '.join(before) or 'the baselines'} will be replaced"
+            if asked := record.models_of("language-model"):
+                yield f"{', '.join(asked)} will not be in it; genoprot llm adds kept answers again"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

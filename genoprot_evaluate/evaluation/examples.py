@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -88,6 +88,12 @@ class TaskExamples:
         """
         found = pc.index_in(self.accessions, value_set=pa.array(accessions, pa.string()))
         return found.fill_null(-1).to_numpy().astype(np.int64)
+
+    def of_samples(self, samples: int | None) -> TaskExamples:
+        """The examples with the first few samples of the eval split only; None stands for all of them."""
+        if samples is None:
+            return self
+        return replace(self, eval=self.eval.take(np.flatnonzero(self.eval.sample < samples)))
 
     def naming(self, positions: np.ndarray) -> tuple[int, int]:
         """How many train and eval examples name any of the accessions at some positions."""

@@ -63,7 +63,7 @@ def predictions_table(
                     "model": pa.repeat(model, rows),
                     "label": known.eval.labels,
                     "predicted": found.predicted,
-                    "probability": found.probability,
+                    "probability": pa.nulls(rows) if found.probability is None else found.probability,
                 }
                 parts.append(pa.table(columns, schema=PREDICTIONS))
     return pa.concat_tables(parts)

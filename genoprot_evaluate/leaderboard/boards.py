@@ -16,12 +16,13 @@ from genoprot_evaluate.results import PREDICTIONS, Comparison, ResultRecord, Sco
 
 __all__ = ["Board", "make_boards"]
 
+_NO_HEAD = json.dumps({})
 _EXAMPLE = ("task", "row", "sample", "accession_a", "accession_b", "label")
 
 
 @dataclass(frozen=True, eq=False)
 class Board:
-    """Models that answered the same examples with the same head.
+    """Models that answered the same examples, those with a head with the same one.
 
     Parameters
     ----------
@@ -45,6 +46,7 @@ def make_boards(submissions: Sequence[Submission]) -> list[Board]:
     A model that several submissions have with the same scores in the tasks they share, as baselines often
     are, is shown once. One of the same name with other scores carries its submission's label behind its
     name; so do ensembles, which are made of what each submission scored, where there are several.
+    Submissions without a head, of models asked in words, stand on every board of their examples.
 
     Parameters
     ----------
@@ -64,10 +66,23 @@ def make_boards(submissions: Sequence[Submission]) -> list[Board]:
     for submission in submissions:
         record = submission.record
         dropped = {task: asdict(lost) for task, lost in record.dropped.items()}
-        key = json.dumps([dict(record.dataset), dict(record.head), dropped], sort_keys=True)
+        key = tuple(
+            json.dumps(part, sort_keys=True) for part in (dict(record.dataset), dropped, dict(record.head))
+        )
         groups.setdefault(key, []).append(submission)
-    boards = [_board(group) for _, group in sorted(groups.items())]
+    boards = [_board(group) for group in _joined(groups)]
     return sorted(boards, key=lambda board: -len(board.record.models))
+
+
+def _joined(groups: Mapping[tuple[str, ...], list[Submission]]) -> Iterator[list[Submission]]:
+    """Groups by key; those without a head are joined to all others of the same examples."""
+    headless = {key[:-1]: group for key, group in groups.items() if key[-1] == _NO_HEAD}
+    headed = {key[:-1] for key in groups if key[-1] != _NO_HEAD}
+    for key, group in sorted(groups.items()):
+        if key[-1] != _NO_HEAD:
+            yield group + headless.get(key[:-1], [])
+        elif key[:-1] not in headed:
+            yield group
 
 
 def _board(group: Sequence[Submission]) -> Board:

@@ -106,6 +106,8 @@ def _misplaced(
     """Why there can be no such answers; there are then no more than the record has models and seeds for."""
     if model not in fits:
         return f"{model}: further predictions but no score"
+    if fits[model].probability is None:
+        return f"{model}: further predictions of a model without probabilities"
     if part not in PARTS or (seed > 0) != (part == "seed"):
         return f"{model}: further predictions of part {part!r:.30} and seed {seed}"
     given = len(scores[model].seed_accuracies)
@@ -153,7 +155,9 @@ def _faults_of_matched(
             if not found[model].same_examples(row, label):
                 yield f", {model}: its identity-matched examples or labels are not {whose}"
                 return
-    if with_dataset and bool(found) != (examples.matched is not None):
+    # Models asked in words are not asked about these pairs.
+    judged = any(record.models[model].kind != "language-model" for model in fits)
+    if with_dataset and bool(found) != (judged and examples.matched is not None):
         yield f": identity-matched predictions, but the dataset has {'none' if found else 'such pairs'}"
         return
     for model in sorted(fits):

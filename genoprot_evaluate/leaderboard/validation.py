@@ -29,6 +29,7 @@ from genoprot_evaluate.results import FURTHER_NAME, PREDICTIONS_NAME, ResultReco
 __all__ = ["add_arguments", "run", "validate_record"]
 
 _FROM_PREDICTIONS = ("accuracy", "auroc", "auprc", "mcc", "brier", "calibration_error", "eval_examples")
+_FROM_PREDICTIONS += ("unanswered",)
 _WITH_DATASET = ("challenge_accuracy", "challenge_examples", "identity_bins")
 
 
@@ -119,13 +120,13 @@ def _faults_of_task(submission: Submission, task: str, published: PublishedDatas
             return
     checked = _FROM_PREDICTIONS + (_WITH_DATASET if published is not None else ())
     fits = {name: _fit(by_model[name]) for name in named}
-    impossible = [name for name in named if not _are_probabilities(fits[name])]
-    yield from (f"{task}, {name}: a probability is not between 0 and 1" for name in impossible)
-    if impossible:
+    impossible = {name: _impossible(fits[name], record.models[name].kind) for name in named}
+    yield from (f"{task}, {name}: {fault}" for name, fault in impossible.items() if fault is not None)
+    if any(impossible.values()):
         return
     for name in named:
         fit = fits[name]
-        if not np.array_equal(fit.predicted, fit.probability > 0.5):
+        if fit.probability is not None and not np.array_equal(fit.predicted, fit.probability > 0.5):
             yield f"{task}, {name}: a predicted class is not the one that its probability gives"
         again = asdict(score_fit(examples, fit))
         given = asdict(record.scores[task][name])
@@ -145,11 +146,20 @@ def _key(table: pa.Table) -> pa.Table:
 
 
 def _fit(table: pa.Table) -> Fit:
-    return Fit("OK", None, table["probability"].to_numpy(), table["predicted"].to_numpy())
+    column = table["probability"]
+    none = column.null_count == len(column)
+    return Fit("OK", None, None if none else column.to_numpy(), table["predicted"].to_numpy())
 
 
-def _are_probabilities(fit: Fit) -> bool:
-    return bool(((fit.probability >= 0) & (fit.probability <= 1)).all())
+def _impossible(fit: Fit, kind: str) -> str | None:
+    """Which value no model of a kind gives."""
+    if fit.probability is None:
+        if kind != "language-model":
+            return "its predictions have no probabilities"
+        return None if np.isin(fit.predicted, (-1, 0, 1)).all() else "an answer is none of -1, 0 and 1"
+    if not ((fit.probability >= 0) & (fit.probability <= 1)).all():
+        return "a probability is not between 0 and 1"
+    return None
 
 
 def _examples(
@@ -171,7 +181,7 @@ def _examples(
         return f"{published.name} has no such task"
     species = {fold: record.dataset.get(f"{fold}_species", ()) for fold in FOLDS}
     only = accessions_of_species(published, species)
-    examples = read_examples(published, task, only)
+    examples = read_examples(published, task, only).of_samples(record.dataset.get("eval_samples"))
     if task in record.dropped:
         gone = set().union(*record.dropped[task].lacking.values())
         examples = examples_without(published, examples, only, gone)

@@ -39,6 +39,7 @@ CLASSES: Mapping[str, ModelClass] = MappingProxyType(
         "other": ModelClass("Other encoders", "other", "#8a7400", "#e8d877"),
         "ensemble": ModelClass("Ensembles", "ensemble", "#9c4a7c", "#e6b8d4"),
         "combination": ModelClass("Beyond the paper's ensembles", "learned", "#5b4b9a", "#c3b8e6"),
+        "language-model": ModelClass("Language models, zero-shot", "zero-shot", "#5f4335", "#cbb2a3"),
         "baseline": ModelClass("Baselines", "baseline", "#6a6f75", "#c3c7cb"),
     }
 )

@@ -17,6 +17,8 @@ CAVEATS = (
     "An encoder may have seen the proteins of the eval fold, or their annotations, in its own training.",
     "Ensembles are made of the encoders listed as their members; they do not confirm them independently. A "
     "combination is not one of the paper's ensembles: it learns on the validation fold how to combine.",
+    "A language model is asked in words and learns nothing from the train fold: it has no head and no "
+    "validation fold. An answer that cannot be read counts as wrong.",
 )
 """Sentences that stand under every table of scores."""
 
@@ -32,11 +34,13 @@ def run_facts(record: ResultRecord) -> list[tuple[str, str]]:
         ("Fingerprint", str(dataset["fingerprint"])),
         ("Genes", f"{dataset['genes']} ({sizes})" if sizes else str(dataset["genes"])),
         *_species(record),
+        *_samples(record),
         ("Tasks", ", ".join(record.tasks)),
         *_fallen_away(record),
         ("Members of the ensembles", ", ".join(voters) or "none"),
         ("Seed", str(record.seed)),
-        ("Head", _settings(record.head)),
+        ("Head", _settings(record.head) or "none"),
+        *_asked(record),
         ("Versions", _settings(record.versions)),
         ("Layout of the record", f"schema version {record.schema_version}"),
     ]
@@ -50,6 +54,24 @@ def _species(record: ResultRecord) -> list[tuple[str, str]]:
         for fold in FOLDS
         if any(taxa.values())
     ]
+
+
+def _samples(record: ResultRecord) -> list[tuple[str, str]]:
+    """The samples that count, where they are not all of the dataset."""
+    samples = record.dataset.get("eval_samples")
+    return [] if samples is None else [("Evaluation samples", f"the first {samples}")]
+
+
+def _asked(record: ResultRecord) -> list[tuple[str, str]]:
+    """How each language model was asked."""
+    found = []
+    for name in record.models_of("language-model"):
+        asked = dict(record.models[name].asked)
+        # The versions are those of the record, and the instruction is long; both stand in the record.
+        words = {key: value for key, value in asked.items() if key not in ("versions", "instruction")}
+        words |= words.pop("settings", {})
+        found.append((f"How {name} was asked", _settings(words)))
+    return found
 
 
 def _fallen_away(record: ResultRecord) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from genoprot_evaluate.statistics import Summary
 
@@ -21,10 +22,11 @@ __all__ = [
     "ScoredModel",
 ]
 
-KINDS = ("encoder", "ensemble", "combination", "baseline")
+KINDS = ("encoder", "ensemble", "combination", "language-model", "baseline")
 """Kinds of model, in the order in which tables show them.
 
-An ensemble is one of the paper's five; a combination learns from the validation fold how to combine.
+An ensemble is one of the paper's five; a combination learns from the validation fold how to combine. A
+language model is asked the questions in words and learns nothing from the train fold.
 """
 
 STATUSES = ("OK", "N/A", "ERROR")
@@ -46,7 +48,9 @@ class ScoredModel:
     dimension : int or None
         Width of its vectors; None where it has none.
     parameters : int or None
-        Trained parameters of an encoder; None where there are none or it is not known.
+        Parameters of an encoder or language model; None where there are none or it is not known.
+    asked : mapping or None
+        How a language model was asked, as `llm.Survey.to_dict` gives it; None for other models.
     """
 
     kind: str
@@ -54,6 +58,7 @@ class ScoredModel:
     modality: str | None = None
     dimension: int | None = None
     parameters: int | None = None
+    asked: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ class Score:
     accuracy, auroc, mcc : Summary or None
         Over the eval samples.
     validation_accuracy : float or None
-        On the validation fold; None for ensembles.
+        On the validation fold; None for ensembles and language models.
     challenge_accuracy : float or None
         Over the challenge pairs of all samples together; None where there are none.
     challenge_examples, train_examples, eval_examples : int or None
@@ -136,6 +141,9 @@ class Score:
         scored in both.
     order_flips : float or None
         Share of the eval pairs that the two orders put into different classes.
+    unanswered : int or None
+        Eval examples to which a language model gave no answer that can be read; they count as wrong. None
+        for models that always answer.
     """
 
     status: str
@@ -160,6 +168,7 @@ class Score:
     seed_accuracies: tuple[float, ...] = ()
     order_difference: float | None = None
     order_flips: float | None = None
+    unanswered: int | None = None
 
 
 @dataclass(frozen=True)

@@ -40,13 +40,13 @@ __all__ = [
     "write_record",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version of the layout of `results.json`.
 
-Version 2 has more keys than version 1 and no other meaning for any of them.
+Each version has more keys than the one before and no other meaning for any of them.
 """
 
-_READABLE = (1, 2)
+_READABLE = (1, 2, 3)
 
 RECORD_NAME = "results.json"
 PREDICTIONS_NAME = "predictions.parquet"
@@ -61,13 +61,14 @@ PREDICTIONS = pa.schema(
         pa.field("model", pa.string(), nullable=False),
         pa.field("label", pa.int8(), nullable=False),
         pa.field("predicted", pa.int8(), nullable=False),
-        pa.field("probability", pa.float64(), nullable=False),
+        pa.field("probability", pa.float64()),
     ]
 )
 """Predictions: one row per task, model and eval example.
 
 `row` counts the rows of the task's eval split from 0; `accession_b` is null for a single record; `label` is
-the true class, `predicted` the model's; `probability` is that of class 1, for an ensemble its score.
+the true class, `predicted` the model's, -1 for an answer of a language model that cannot be read;
+`probability` is that of class 1, for an ensemble its score, null for a model that gives answers only.
 """
 
 
@@ -79,10 +80,12 @@ class ResultRecord:
     ----------
     dataset : mapping
         `name`, `fingerprint`, `genes` and `folds` (genes per fold) of the dataset; `train_species` and
-        `eval_species` (NCBI taxon ids) where the examples were confined to some.
+        `eval_species` (NCBI taxon ids) where the examples were confined to some; `eval_samples`, how many of
+        the samples count, the first ones, where not all of them do.
     seed : int
     head : mapping
-        Every choice of the heads' training, as `heads.HeadConfig.to_dict` gives it.
+        Every choice of the heads' training, as `heads.HeadConfig.to_dict` gives it; empty where no head was
+        trained.
     versions : mapping of str to str
         Versions of the software that the numbers depend on.
     models : mapping of str to ScoredModel
@@ -166,7 +169,7 @@ class ResultRecord:
             raise SourceError(source, f"not valid JSON ({error})") from None
         found = raw.get("schema_version") if isinstance(raw, dict) else None
         if found not in _READABLE:
-            known = " and ".join(map(str, _READABLE))
+            known = ", ".join(map(str, _READABLE))
             raise SourceError(source, f"schema_version is {found!r}; this version of genoprot reads {known}")
         try:
             older = found < SCHEMA_VERSION
@@ -189,9 +192,12 @@ def _faults(record: ResultRecord) -> Iterator[str]:
         decode(record.dataset[key], hint, f"record.dataset.{key}")
     for key in ("train_species", "eval_species"):
         decode(record.dataset.get(key, []), tuple[int, ...], f"record.dataset.{key}")
+    decode(record.dataset.get("eval_samples"), int | None, "record.dataset.eval_samples")
     for name, model in record.models.items():
         if model.kind not in KINDS:
             yield f"record.models.{name}: kind {model.kind!r} is none of {KINDS}"
+        if (model.kind == "language-model") != (model.asked is not None):
+            yield f"record.models.{name}: kind {model.kind!r} with asked {model.asked!r:.40}"
     for task, cells in record.scores.items():
         where = f"record.scores.{task}"
         for name in sorted(record.models.keys() ^ cells.keys()):

@@ -101,7 +101,7 @@ def test_floats_are_written_to_the_last_digit_and_keys_sorted():
     assert "0.30000000000000004" in text
     raw = json.loads(text)
     assert list(raw) == sorted(raw)
-    assert raw["schema_version"] == 2
+    assert raw["schema_version"] == 3
     assert raw["scores"]["ppi"]["zeta"]["accuracy"]["samples"] == [0.1 + 0.2, 0.5]
     assert make_record().to_dict() == raw
 
@@ -167,7 +167,7 @@ def _changed(change) -> str:
     [
         ("{", "not valid JSON"),
         ("[]", "schema_version is None"),
-        (_changed(lambda raw: raw.update(schema_version=3)), "schema_version is 3; .* reads 1 and 2"),
+        (_changed(lambda raw: raw.update(schema_version=4)), "schema_version is 4; .* reads 1, 2, 3"),
         (_changed(lambda raw: raw.update(extra=1)), "record: unknown key 'extra'"),
         (_changed(lambda raw: raw.update(scores=[])), "scores: expected an object, found list"),
         (_changed(lambda raw: raw["scores"].update(ppi=1)), "scores.ppi: expected an object, found int"),

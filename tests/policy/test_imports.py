@@ -48,7 +48,7 @@ FLOORS = {
         {"encoders", "store", "heads", "ranking", "comparison", "gains", "grids", "tables"},
         {"embed", "baselines", "predict"},
         {"evaluation", "report", "conformance", "model_cards", "hub"},
-        {"demo", "leaderboard"},
+        {"demo", "leaderboard", "llm"},
         {"cli"},
     ),
 }

@@ -1,0 +1,108 @@
+"""Answers on disk: every one is appended as it comes, so that none is asked for twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from genoprot_datasets.errors import SourceError
+
+__all__ = ["Answers", "answer_key", "survey_key"]
+
+_DIGITS = 32
+
+
+def survey_key(material: Mapping[str, Any]) -> str:
+    """Beginning of the keys of all answers of a survey.
+
+    Parameters
+    ----------
+    material : mapping
+        JSON values that say who was asked and how.
+    """
+    return _digest(json.dumps(material, sort_keys=True))
+
+
+def answer_key(survey: str, text: str) -> str:
+    """Key of an answer: digest of what it depends on.
+
+    Parameters
+    ----------
+    survey : str
+        Of `survey_key`.
+    text : str
+        The question.
+    """
+    return f"{survey}-{_digest(text)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+
+
+class Answers:
+    """The answers in a file of JSON lines, by key.
+
+    A line that was being written when its run was ended is cut off; its question is asked again.
+
+    Parameters
+    ----------
+    path : str or Path
+        Made with its folder when the first answer comes.
+
+    Raises
+    ------
+    SourceError
+        If a whole line is no answer.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._mutex = threading.Lock()
+        self._found: dict[str, dict[str, Any]] = {}
+        if not self.path.is_file():
+            return
+        content = self.path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        for number, line in enumerate(content[:whole].splitlines(), start=1):
+            try:
+                entry = json.loads(line)
+                self._found[entry.pop("key")] = entry
+            except (ValueError, KeyError, TypeError, AttributeError):
+                raise SourceError(self.path, f"line {number} is no answer; remove it to go on") from None
+        self._torn_at = whole if whole < len(content) else None
+
+    _torn_at: int | None = None
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._found
+
+    def __getitem__(self, key: str) -> Mapping[str, Any]:
+        return self._found[key]
+
+    def of(self, survey: str) -> list[Mapping[str, Any]]:
+        """All answers of a survey, by key."""
+        return [self._found[key] for key in sorted(self._found) if key.startswith(f"{survey}-")]
+
+    def add(self, entries: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Keep answers by key; they are on the disk when this returns. Any thread may call it."""
+        entries = list(entries)
+        lines = [json.dumps({"key": key, **entry}, sort_keys=True) + "\n" for key, entry in entries]
+        with self._mutex:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self._torn_at is not None:
+                os.truncate(self.path, self._torn_at)
+                self._torn_at = None
+            with open(self.path, "ab") as file:
+                file.write("".join(lines).encode())
+                file.flush()
+                os.fsync(file.fileno())
+            self._found.update({key: dict(entry) for key, entry in entries})
