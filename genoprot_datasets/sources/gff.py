@@ -245,7 +245,10 @@ def _in_order_of_transcription(
         return parts, phases
     strands = {strand for _, strand in coding.places}
     if len(coding.places) == 1 and not trans_spliced:
-        rows = sorted(zip(parts, phases), reverse=strands == {"-"})
+        backwards = strands == {"-"}
+        if parts[0] != parts[1] and parts == tuple(sorted(parts, reverse=backwards)):
+            return parts, phases[0]
+        rows = sorted(zip(parts, phases), reverse=backwards)
         return tuple([part for part, _ in rows]), rows[0][1]
     starts = [start for start, _ in parts]
     backwards = (

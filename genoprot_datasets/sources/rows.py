@@ -123,9 +123,10 @@ class RowTable:
         self._text = Text(block)
         letters = self._text.letters
         marks = np.flatnonzero(letters <= ord("\n"))
-        if (letters[marks] < ord("\t")).any():
-            marks = marks[letters[marks] >= ord("\t")]
-        line_feeds = np.flatnonzero(letters[marks] == ord("\n"))
+        marked = letters[marks]
+        if (marked < ord("\t")).any():
+            marks, marked = marks[marked >= ord("\t")], marked[marked >= ord("\t")]
+        line_feeds = np.flatnonzero(marked == ord("\n"))
         self._ends = marks[line_feeds]
         self._starts = np.concatenate([[0], self._ends[:-1] + 1])
         first_mark = np.concatenate([[0], line_feeds[:-1] + 1])
@@ -191,13 +192,14 @@ class RowTable:
         plain = are_numbers & are_numbers_too & (starts >= 1) & (starts <= ends) & (cuts[6] - cuts[5] == 2)
         plain &= _is_any(strands, b"+-") | ~coding & _is_any(strands, b".?")
         plain &= ~coding | (cuts[7] - cuts[6] == 2) & _is_any(phases, b"012.")
-        heads = np.flatnonzero(~self._repeats(lines, coding & plain, strands, cuts[7] + 1))
+        begin, end = (cuts[7] + 1).tolist(), (self._ends[lines] + 1).tolist()
+        fields = [self._block[a:b] for a, b in zip(begin, end)]
+        heads = np.flatnonzero(~self._repeats(lines, coding & plain, strands, fields))
         if not len(heads):
             return []
         stops = np.append(heads[1:], len(lines))
 
-        begin, end = (cuts[7, heads] + 1).tolist(), (self._ends[lines[heads]] + 1).tolist()
-        table = AttributeTable(b"".join([self._block[a:b] for a, b in zip(begin, end)]))
+        table = AttributeTable(b"".join([fields[k] for k in heads.tolist()]))
         odd = ~(plain[heads] & table.is_plain)
         self._add_odd(lines[heads[odd]], lines[stops[odd] - 1])
         reach = np.maximum.reduceat(ends, heads)
@@ -227,18 +229,15 @@ class RowTable:
             self._first, self._last = first[order], last[order]
 
     def _repeats(
-        self, lines: np.ndarray, coding: np.ndarray, strands: np.ndarray, begin: np.ndarray
+        self, lines: np.ndarray, coding: np.ndarray, strands: np.ndarray, fields: list[bytes]
     ) -> np.ndarray:
         """Whether each row is of a coding region, as the row before, with the same strand and attributes."""
-        end = self._ends[lines]
         odd_before = np.searchsorted(self._first, lines)
-        length = end - begin
         alike = np.zeros(len(lines), bool)
-        alike[1:] = coding[1:] & coding[:-1] & (length[1:] == length[:-1])
+        alike[1:] = coding[1:] & coding[:-1]
         alike[1:] &= (strands[1:] == strands[:-1]) & (odd_before[1:] == odd_before[:-1])
-        block, a, b = self._block, begin.tolist(), end.tolist()
-        for k in np.flatnonzero(alike).tolist():
-            alike[k] = block[a[k] : b[k]] == block[a[k - 1] : b[k - 1]]
+        candidates = np.flatnonzero(alike)
+        alike[candidates] = [fields[k] == fields[k - 1] for k in candidates.tolist()]
         return alike
 
 

@@ -125,7 +125,8 @@ def plain_reading(path, text, wanted):
         kind = fields[2]
         if kind in names:
             first, last = fields[3], fields[4]
-            if not (first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last)):
+            are_numbers = all(text.isascii() and text.isdigit() for text in (first, last))
+            if not (are_numbers and 1 <= int(first) <= int(last)):
                 return found, f"line {number}: expected 1 <= start <= end"
             if int(last) > lengths.get(fields[0], 10**9):
                 return found, f"line {number}: {kind} ends at {int(last)}, beyond"
