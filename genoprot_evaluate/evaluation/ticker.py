@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections import Counter
 from typing import TextIO
 
 from genoprot_evaluate.baselines import PREFIX
@@ -36,6 +37,8 @@ def duration(seconds: float) -> str:
 class Ticker:
     """Writes the progress of a run.
 
+    The line of a finished task has the seconds that its cells took, those side by side each counted.
+
     Parameters
     ----------
     stream : text file, optional
@@ -46,18 +49,17 @@ class Ticker:
         self._stream = stream or sys.stderr
         self._live = self._stream.isatty()
         self._drawn = 0.0
-        self._begun = time.perf_counter()
         self._scores: dict[str, dict[str, Score]] = {}
+        self._seconds: Counter[str] = Counter()
 
     def __call__(self, now: Progress) -> None:
         """Take a step of the run; see `Progress`."""
         if now.score is not None:
             scores = self._scores.setdefault(now.task, {})
             scores[now.model] = now.score
+            self._seconds[now.task] += now.seconds
             if not now.rest:
-                seconds = time.perf_counter() - self._begun
-                self._begun += seconds
-                self._say(f"{now.task:<12} {seconds:7.1f} s  {_best_of(scores)}")
+                self._say(f"{now.task:<12} {self._seconds[now.task]:7.1f} s  {_best_of(scores)}")
         if self._live and (now.done == now.total or time.perf_counter() - self._drawn > _REDRAWN_AFTER):
             self._draw(now)
 
