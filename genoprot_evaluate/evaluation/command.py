@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=DEFAULT_BASELINES,
         metavar="NAME",
-        help="default: " + " ".join(name.split(":")[1] for name in BASELINES),
+        help="none where no name follows; default: " + " ".join(name.split(":")[1] for name in BASELINES),
     )
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
     parser.add_argument(
