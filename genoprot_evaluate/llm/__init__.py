@@ -3,6 +3,5 @@
 from genoprot_evaluate.llm.command import add_arguments, run
 from genoprot_evaluate.llm.questions import FORMS, Question, question_text
 from genoprot_evaluate.llm.replies import REPLIES, read_reply
-from genoprot_evaluate.llm.survey import Survey
 
-__all__ = ["FORMS", "REPLIES", "Question", "Survey", "add_arguments", "question_text", "read_reply", "run"]
+__all__ = ["FORMS", "REPLIES", "Question", "add_arguments", "question_text", "read_reply", "run"]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from genoprot_datasets.errors import SourceError
+from genoprot_datasets.errors import GenoProtError, SourceError
 
 __all__ = ["Answers", "answer_key", "survey_key"]
 
@@ -53,7 +55,7 @@ class Answers:
     Parameters
     ----------
     path : str or Path
-        Made with its folder when the first answer comes.
+        Made with its folder by `writing`.
 
     Raises
     ------
@@ -65,6 +67,8 @@ class Answers:
         self.path = Path(path)
         self._mutex = threading.Lock()
         self._found: dict[str, dict[str, Any]] = {}
+        self._file: BinaryIO | None = None
+        self._bytes = self._whole = 0
         if not self.path.is_file():
             return
         content = self.path.read_bytes()
@@ -75,9 +79,7 @@ class Answers:
                 self._found[entry.pop("key")] = entry
             except (ValueError, KeyError, TypeError, AttributeError):
                 raise SourceError(self.path, f"line {number} is no answer; remove it to go on") from None
-        self._torn_at = whole if whole < len(content) else None
-
-    _torn_at: int | None = None
+        self._bytes, self._whole = len(content), whole
 
     def __len__(self) -> int:
         return len(self._found)
@@ -92,17 +94,39 @@ class Answers:
         """All answers of a survey, by key."""
         return [self._found[key] for key in sorted(self._found) if key.startswith(f"{survey}-")]
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Let answers be added, by this process alone; what is left of a torn line is cut off.
+
+        Raises
+        ------
+        GenoProtError
+            If another process is adding answers, or has since the file was read.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path, "ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise GenoProtError(f"{self.path}: another run is adding answers; wait for it") from None
+            if os.fstat(file.fileno()).st_size != self._bytes:
+                raise GenoProtError(f"{self.path}: another run has added answers; run this again")
+            file.truncate(self._whole)
+            self._file = file
+            try:
+                yield
+            finally:
+                self._file = None
+                self._bytes = self._whole = os.fstat(file.fileno()).st_size
+
     def add(self, entries: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Keep answers by key; they are on the disk when this returns. Any thread may call it."""
+        """Keep answers by key, within `writing`, from any thread; they are on the disk when this returns."""
         entries = list(entries)
         lines = [json.dumps({"key": key, **entry}, sort_keys=True) + "\n" for key, entry in entries]
         with self._mutex:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            if self._torn_at is not None:
-                os.truncate(self.path, self._torn_at)
-                self._torn_at = None
-            with open(self.path, "ab") as file:
-                file.write("".join(lines).encode())
-                file.flush()
-                os.fsync(file.fileno())
+            if self._file is None:
+                raise GenoProtError(f"{self.path}: no run is adding answers")
+            self._file.write("".join(lines).encode())
+            self._file.flush()
+            os.fsync(self._file.fileno())
             self._found.update({key: dict(entry) for key, entry in entries})

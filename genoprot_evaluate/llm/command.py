@@ -22,14 +22,16 @@ from genoprot_evaluate.llm.endpoint import BASE_URL, KEY_VARIABLE, NO_KEY, Endpo
 from genoprot_evaluate.llm.questions import FORMS, Names, instruction
 from genoprot_evaluate.llm.remote import DEFAULT_SETTINGS, RemoteModel, request_settings
 from genoprot_evaluate.llm.replies import REPLIES
-from genoprot_evaluate.llm.survey import Survey
 from genoprot_evaluate.llm.zero_shot import PREFIX, LanguageModel, Poll
-from genoprot_evaluate.results import RECORD_NAME
+from genoprot_evaluate.results import RECORD_NAME, Survey
 from genoprot_evaluate.tables import WIDTH, format_scores
 
 __all__ = ["add_arguments", "run"]
 
 _REMOTE, _HUB = "openai/", "hf/"
+_OF_CHECKPOINTS = {"device": None, "trust_remote_code": False}
+_OF_ENDPOINTS = {"base_url": BASE_URL, "key_variable": KEY_VARIABLE, "reply": "json", "jobs": 8}
+_OF_ENDPOINTS |= {"max_requests": None, "field": []}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -140,34 +142,42 @@ def run(args: argparse.Namespace) -> int:
 def _model(args: argparse.Namespace) -> tuple[LanguageModel, str]:
     """The model that is asked for, and its name."""
     given = args.model
-    if given.startswith(_REMOTE) and not Path(given).exists():
-        survey = Survey(
-            given.removeprefix(_REMOTE),
-            args.form,
-            args.reply,
-            instruction(args.form, args.reply),
-            args.max_residues,
-            args.base_url.rstrip("/"),
-            request_settings(args.seed, _fields(args.field)),
+    here = Path(given).is_dir()
+    if not here and not given.startswith((_REMOTE, _HUB)):
+        raise GenoProtError(
+            f"--model {given}: expected {_REMOTE}NAME, {_HUB}OWNER/NAME, or the folder of a checkpoint"
         )
-        endpoint = Endpoint.of(args.base_url, args.key_variable, needed=not args.dry_run)
-        return RemoteModel(endpoint, survey, args.jobs, args.max_requests), survey.model
+    remote = given.startswith(_REMOTE) and not here
+    for name, default in (_OF_CHECKPOINTS if remote else _OF_ENDPOINTS).items():
+        if getattr(args, name) != default:
+            kind = "checkpoints" if remote else "endpoints"
+            raise GenoProtError(f"--{name.replace('_', '-')} is for {kind}; --model {given} is none of them")
+    if remote:
+        return _remote(args, given.removeprefix(_REMOTE))
     from genoprot_evaluate.llm.local import LocalModel
 
-    if given.startswith(_HUB) and not Path(given).exists():
-        title = given.removeprefix(_HUB)
-        folder = fetch_weights(title, code=args.trust_remote_code)
-        title = title.partition("@")[0]
+    if here:
+        folder, title = Path(given), Path(given).resolve().name
     else:
-        folder = Path(given)
-        if not folder.is_dir():
-            raise GenoProtError(
-                f"--model {given}: expected {_REMOTE}NAME, {_HUB}OWNER/NAME, or the folder of a checkpoint"
-            )
-        title = folder.resolve().name
+        named = given.removeprefix(_HUB)
+        folder, title = fetch_weights(named, code=args.trust_remote_code), named.partition("@")[0]
     survey = Survey(title, args.form, "probability", instruction(args.form, "word"), args.max_residues)
     local = LocalModel.load(folder, survey, device=args.device, trust_remote_code=args.trust_remote_code)
     return local, title
+
+
+def _remote(args: argparse.Namespace, name: str) -> tuple[LanguageModel, str]:
+    endpoint = Endpoint.of(args.base_url, args.key_variable, needed=not args.dry_run)
+    survey = Survey(
+        name,
+        args.form,
+        args.reply,
+        instruction(args.form, args.reply),
+        args.max_residues,
+        endpoint.base_url,
+        request_settings(args.seed, _fields(args.field)),
+    )
+    return RemoteModel(endpoint, survey, args.jobs, args.max_requests), name
 
 
 def _fields(given: Sequence[str]) -> dict[str, Any]:

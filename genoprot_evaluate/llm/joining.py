@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from genoprot_datasets.errors import GenoProtError
 from genoprot_evaluate.comparison import compare_models
 from genoprot_evaluate.evaluation.facts import software_versions
-from genoprot_evaluate.llm.survey import Survey
 from genoprot_evaluate.results import (
     FURTHER,
     PREDICTIONS,
@@ -21,6 +20,7 @@ from genoprot_evaluate.results import (
     ResultRecord,
     Score,
     ScoredModel,
+    Survey,
     check_folder,
     read_further,
     read_predictions,
@@ -101,11 +101,11 @@ class Folder:
         known = self.record.models.get(name)
         if known is None:
             return
-        before = {key: (known.asked or {}).get(key) for key in survey.asked()}
+        before = {} if known.asked is None else known.asked.asked()
         for key, value in survey.asked().items():
-            if before[key] != value:
+            if before.get(key) != value:
                 raise GenoProtError(
-                    f"{self.path}: {name!r} was asked otherwise ({key} {before[key]!r:.60}, and is to be "
+                    f"{self.path}: {name!r} was asked otherwise ({key} {before.get(key)!r:.60}, and is to be "
                     f"{value!r:.60}); give it another name by --name, or name another folder"
                 )
 

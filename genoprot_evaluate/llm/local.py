@@ -14,6 +14,7 @@ import torch
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_evaluate.batching import token_batches
+from genoprot_evaluate.encoders.auto import UNUSED
 from genoprot_evaluate.encoders.checkpoint_folder import (
     TOKENIZER_FILES,
     folder_digest,
@@ -25,7 +26,7 @@ from genoprot_evaluate.encoders.compute import choose_device, computes_alone, si
 from genoprot_evaluate.encoders.weights import check_keys, check_safetensors
 from genoprot_evaluate.llm.answers import Answers
 from genoprot_evaluate.llm.questions import Question
-from genoprot_evaluate.llm.survey import Survey
+from genoprot_evaluate.results import Survey
 
 __all__ = ["BATCH_TOKENS", "LocalModel"]
 
@@ -33,6 +34,7 @@ BATCH_TOKENS = 8_192
 """Tokens of a batch on an accelerator, padding included."""
 
 _WORDS = {word: (word, word.capitalize(), f" {word}", f" {word.capitalize()}") for word in ("yes", "no")}
+_LIKELY = 0.5
 _PLAIN = "{instruction}\n\nQuestion: {question}\nAnswer:"
 
 
@@ -125,8 +127,8 @@ class LocalModel:
                 )
         check_keys(
             folder,
-            missing=sorted(report["missing_keys"]),
-            unexpected=sorted(report["unexpected_keys"]),
+            missing=sorted(key for key in report["missing_keys"] if not UNUSED.search(key)),
+            unexpected=sorted(key for key in report["unexpected_keys"] if not UNUSED.search(key)),
             misshapen=sorted(key for key, *_ in report["mismatched_keys"]),
         )
         survey = replace(
@@ -202,6 +204,13 @@ class LocalModel:
         probability = 1 / (1 + np.exp(np.clip(no - yes, -700, 700)))
         return (probability > 0.5).astype(np.int8), probability
 
+    def remark(self, found: list[Mapping[str, Any]]) -> str | None:
+        """How probable yes and no are together, where that is less than something else."""
+        mean = float(np.mean([np.exp(one["yes"]) + np.exp(one["no"]) for one in found]))
+        if mean >= _LIKELY:
+            return None
+        return f"yes and no together have {mean:.1%} of the probability of the next token"
+
     def _tokens(self, question: Question) -> list[int]:
         instruction = self.survey.instruction
         if not self._chats:
@@ -216,7 +225,10 @@ class LocalModel:
         return self._tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
 
     def _rendered(self, messages: list[dict[str, str]]) -> str:
-        return self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        # Templates of models that think first know the last option; others do not look at it.
+        return self._tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
+        )
 
     def _answered(self, rows: Sequence[Sequence[int]]) -> list[tuple[float, float]]:
         """Log-probabilities of yes and of no behind each row of tokens."""

@@ -16,7 +16,7 @@ from genoprot_evaluate.llm.answers import Answers
 from genoprot_evaluate.llm.endpoint import Budget, BudgetSpent, Endpoint, EndpointError, Unsuitable
 from genoprot_evaluate.llm.questions import Question
 from genoprot_evaluate.llm.replies import read_reply
-from genoprot_evaluate.llm.survey import Survey
+from genoprot_evaluate.results import Survey
 
 __all__ = ["DEFAULT_SETTINGS", "RemoteModel", "request_settings"]
 
@@ -174,6 +174,11 @@ class RemoteModel:
         """Classes that answers name, -1 for none; and no probabilities."""
         classes = [read_reply(one["answer"], self.survey.reply) for one in found]
         return np.array(classes, dtype=np.int8), None
+
+    def remark(self, found: list[Mapping[str, Any]]) -> str | None:
+        """How many answers cannot be read; None where all can."""
+        unread = int((self.read(found)[0] < 0).sum())
+        return f"{unread} of {len(found)} answers cannot be read and count as wrong" if unread else None
 
 
 def _shown(question: Question) -> str:

@@ -21,8 +21,7 @@ from genoprot_evaluate.evaluation.species import ALL_SPECIES
 from genoprot_evaluate.llm.answers import Answers, answer_key, survey_key
 from genoprot_evaluate.llm.joining import Folder
 from genoprot_evaluate.llm.questions import Names, Question, task_questions
-from genoprot_evaluate.llm.survey import Survey
-from genoprot_evaluate.results import ResultRecord, ScoredModel
+from genoprot_evaluate.results import ResultRecord, ScoredModel, Survey
 
 __all__ = ["ANSWERS", "PREFIX", "LanguageModel", "Poll"]
 
@@ -45,6 +44,8 @@ class LanguageModel(Protocol):
     ) -> dict[str, tuple[str, str]]: ...
 
     def read(self, found: list[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray | None]: ...
+
+    def remark(self, found: list[Mapping[str, Any]]) -> str | None: ...
 
 
 class Poll:
@@ -148,7 +149,8 @@ class Poll:
         GenoProtError
             If nothing can be asked. Answers that have come are kept.
         """
-        failed = self._model.ask(self._questions, self.answers, tick)
+        with self.answers.writing():
+            failed = self._model.ask(self._questions, self.answers, tick)
         fits = {task: self._fit(task, failed) for task in self._tasks}
         scores = {
             # Nothing is learned from train.
@@ -168,19 +170,15 @@ class Poll:
             return Fit("N/A", "no eval example")
         if not all(key in self.answers for key in self._keys[task]):
             return Fit(*failed[task])
-        predicted, probability = self._model.read([self.answers[key] for key in self._keys[task]])
-        return Fit("OK", None, probability, predicted, note=self._note(examples, predicted))
+        found = [self.answers[key] for key in self._keys[task]]
+        predicted, probability = self._model.read(found)
+        remarks = filter(None, [self._model.remark(found), self._cut(examples)])
+        return Fit("OK", None, probability, predicted, note="; ".join(remarks) or None)
 
-    def _note(self, examples: TaskExamples, predicted: np.ndarray) -> str | None:
-        parts = []
-        unanswered = int((predicted < 0).sum())
-        if unanswered:
-            parts.append(f"{unanswered} of {len(predicted)} answers cannot be read and count as wrong")
+    def _cut(self, examples: TaskExamples) -> str | None:
         known = examples.accessions.to_pylist()
         cut = sum(self._names.is_cut(known[i]) for i in np.unique(examples.eval.members))
-        if cut:
-            parts.append(f"{cut} proteins are shown up to residue {self._names.max_residues} only")
-        return "; ".join(parts) or None
+        return f"{cut} proteins are shown up to residue {self._names.max_residues} only" if cut else None
 
     def _scored_model(self) -> ScoredModel:
         survey = self._model.survey.with_answers(self.answers.of(self._survey_key))
@@ -190,5 +188,5 @@ class Poll:
             f"{survey.model}, asked by {survey.form}",
             "protein" if survey.form == "sequence" else None,
             parameters=getattr(self._model, "parameters", None),
-            asked=survey.to_dict(),
+            asked=survey,
         )

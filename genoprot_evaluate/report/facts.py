@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from genoprot_datasets.schema import FOLDS
 from genoprot_evaluate.results import ResultRecord
 
@@ -66,7 +68,7 @@ def _asked(record: ResultRecord) -> list[tuple[str, str]]:
     """How each language model was asked."""
     found = []
     for name in record.models_of("language-model"):
-        asked = dict(record.models[name].asked)
+        asked = asdict(record.models[name].asked)
         # The versions are those of the record, and the instruction is long; both stand in the record.
         words = {key: value for key, value in asked.items() if key not in ("versions", "instruction")}
         words |= words.pop("settings", {})

@@ -25,6 +25,7 @@ from genoprot_evaluate.results.record import (
     read_record,
     write_record,
 )
+from genoprot_evaluate.results.survey import Survey
 
 __all__ = [
     "FURTHER",
@@ -47,6 +48,7 @@ __all__ = [
     "ResultRecord",
     "Score",
     "ScoredModel",
+    "Survey",
     "check_folder",
     "read_further",
     "read_predictions",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from genoprot_evaluate.results.survey import Survey
 from genoprot_evaluate.statistics import Summary
 
 __all__ = [
@@ -49,8 +49,8 @@ class ScoredModel:
         Width of its vectors; None where it has none.
     parameters : int or None
         Parameters of an encoder or language model; None where there are none or it is not known.
-    asked : mapping or None
-        How a language model was asked, as `llm.Survey.to_dict` gives it; None for other models.
+    asked : Survey or None
+        How a language model was asked; None for other models.
     """
 
     kind: str
@@ -58,7 +58,7 @@ class ScoredModel:
     modality: str | None = None
     dimension: int | None = None
     parameters: int | None = None
-    asked: Mapping[str, Any] | None = None
+    asked: Survey | None = None
 
 
 @dataclass(frozen=True)

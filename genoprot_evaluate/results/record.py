@@ -197,7 +197,7 @@ def _faults(record: ResultRecord) -> Iterator[str]:
         if model.kind not in KINDS:
             yield f"record.models.{name}: kind {model.kind!r} is none of {KINDS}"
         if (model.kind == "language-model") != (model.asked is not None):
-            yield f"record.models.{name}: kind {model.kind!r} with asked {model.asked!r:.40}"
+            yield f"record.models.{name}: kind {model.kind!r} with {'no ' * (model.asked is None)}survey"
     for task, cells in record.scores.items():
         where = f"record.scores.{task}"
         for name in sorted(record.models.keys() ^ cells.keys()):

@@ -77,17 +77,17 @@ def test_ten_accuracies_and_what_was_asked(server, llm, tiny_dataset, tmp_path, 
         assert (score.unanswered, score.eval_examples, score.note) == (0, len(rows), None)
     model = record.models[NAME]
     assert model.kind == "language-model"
-    assert model.asked["model"] == "gpt-4.1"
-    assert model.asked["settings"] == {"max_tokens": 16, "seed": 0, "temperature": 0}
-    assert model.asked["reported"] == ["gpt-4.1-2025-04-14 fp_1"]
-    assert model.asked["endpoint"] == server.base_url
-    assert model.asked["prompt_tokens"] == 100 * model.asked["distinct_questions"]
+    assert model.asked.model == "gpt-4.1"
+    assert model.asked.settings == {"max_tokens": 16, "seed": 0, "temperature": 0}
+    assert model.asked.reported == ("gpt-4.1-2025-04-14 fp_1",)
+    assert model.asked.endpoint == server.base_url
+    assert model.asked.prompt_tokens == 100 * model.asked.distinct_questions
     assert dict(record.head) == {}
     # The same pair in several samples is asked once.
     assert max(Counter(server.questions).values()) == 1
-    assert len(server.bodies) == model.asked["distinct_questions"] < 300
+    assert len(server.bodies) == model.asked.distinct_questions < 300
     for body in server.bodies:
-        assert body["messages"][0] == {"role": "system", "content": model.asked["instruction"]}
+        assert body["messages"][0] == {"role": "system", "content": model.asked.instruction}
         assert (body["temperature"], body["max_tokens"], body["seed"]) == (0, 16, 0)
     assert validate_record(tmp_path / "results", tiny_dataset) == []
     out = capsys.readouterr().out
@@ -223,7 +223,7 @@ def test_an_endpoint_that_ends_leaves_answers_and_no_record(server, llm, tmp_pat
     server.bodies.clear()
     assert llm("--tasks", "ppi") == 0
     record = read_record(tmp_path / "results")
-    assert len(server.bodies) == record.models[NAME].asked["distinct_questions"] - kept
+    assert len(server.bodies) == record.models[NAME].asked.distinct_questions - kept
 
 
 def test_the_key_is_nowhere(server, llm, tmp_path, capsys):
@@ -237,7 +237,8 @@ def test_the_key_is_nowhere(server, llm, tmp_path, capsys):
         assert path.is_dir() or KEY.encode() not in path.read_bytes(), path
 
 
-def test_a_killed_run_goes_on_without_asking_again(server, tiny_dataset, tmp_path):
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+def test_a_run_that_was_ended_goes_on_without_asking_again(server, tiny_dataset, tmp_path, ending):
     def slowly(body):
         time.sleep(0.02)
         return by_coin(body)
@@ -246,12 +247,18 @@ def test_a_killed_run_goes_on_without_asking_again(server, tiny_dataset, tmp_pat
     words = ["llm", "--model", "openai/gpt-4.1", "--dataset", str(tiny_dataset), "--form", "accession"]
     words += ["--base-url", server.base_url, "--tasks", "ppi", "--jobs", "2"]
     command = [sys.executable, "-m", "genoprot_evaluate.cli", *words]
-    first = subprocess.Popen([*command, "--out", str(tmp_path / "killed")], env=dict(os.environ))
+    first = subprocess.Popen(
+        [*command, "--out", str(tmp_path / "killed")], env=dict(os.environ), stderr=subprocess.PIPE, text=True
+    )
     while len(server.bodies) < 30:
         assert first.poll() is None
         time.sleep(0.01)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
+    first.send_signal(ending)
+    said = first.communicate()[1]
+    if ending == signal.SIGINT:
+        assert first.returncode == 130
+        assert "answers came and are kept in" in said
+    assert not (tmp_path / "killed" / "results.json").exists()
     path = tmp_path / "killed" / "answers" / "llm-gpt-4.1-accession.jsonl"
     kept = path.read_bytes().count(b"\n")
     assert kept >= 20
@@ -261,7 +268,7 @@ def test_a_killed_run_goes_on_without_asking_again(server, tiny_dataset, tmp_pat
     server.answer = by_coin
     assert main([*words, "--out", str(tmp_path / "killed")]) == 0
     asked = read_record(tmp_path / "killed").models[NAME].asked
-    assert len(server.bodies) == asked["distinct_questions"] - kept
+    assert len(server.bodies) == asked.distinct_questions - kept
     assert main([*words, "--out", str(tmp_path / "whole")]) == 0
     for name in ("results.json", "predictions.parquet"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
@@ -355,7 +362,9 @@ def test_a_false_record_is_found_out(server, llm, tiny_dataset, tmp_path):
         (["--field", "max_tokens"], "NAME=JSON"),
         (["--field", "messages=[]"], "'messages'"),
         (["--tasks", "ppy"], "did you mean 'ppi'"),
-        (["--model", "gpt-4.1"], "openai/NAME"),
+        (["--model", "gpt-4.1"], "expected openai/NAME"),
+        (["--model", "hf/owner/name"], "--base-url is for endpoints"),
+        (["--device", "cpu"], "--device is for checkpoints"),
     ],
 )
 def test_what_cannot_be_asked_is_said_in_a_line(llm, server, capsys, words, said):
@@ -371,6 +380,6 @@ def test_sequences_that_are_cut_are_told_of(server, llm, tmp_path):
     record = read_record(tmp_path / "results")
     name = "llm:gpt-4.1-sequence"
     assert "proteins are shown up to residue 40 only" in record.scores["melanoma"][name].note
-    assert record.models[name].asked["max_residues"] == 40
+    assert record.models[name].asked.max_residues == 40
     assert record.models[name].modality == "protein"
     assert all("<SEQ:M" in text and "UNIPROT" not in text for text in server.questions)

@@ -17,8 +17,7 @@ from genoprot_evaluate.leaderboard.validation import validate_record
 from genoprot_evaluate.llm.answers import Answers
 from genoprot_evaluate.llm.local import LocalModel
 from genoprot_evaluate.llm.questions import Names, instruction, task_questions
-from genoprot_evaluate.llm.survey import Survey
-from genoprot_evaluate.results import read_predictions, read_record
+from genoprot_evaluate.results import Survey, read_predictions, read_record
 
 TEMPLATE = (
     "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] }}{% endfor %}"
@@ -88,7 +87,8 @@ def test_probabilities_are_those_of_the_model(tmp_path, questions, template, sho
     folder = checkpoint(tmp_path / "tiny", template)
     model = LocalModel.load(folder, survey("sequence"), device="cpu")
     answers = Answers(tmp_path / "a.jsonl")
-    assert model.ask(questions, answers, lambda: None) == {}
+    with answers.writing():
+        assert model.ask(questions, answers, lambda: None) == {}
     assert len(answers) == len(questions)
     predicted, probability = model.read([answers[key] for key in questions])
     expected = [
@@ -98,13 +98,19 @@ def test_probabilities_are_those_of_the_model(tmp_path, questions, template, sho
     np.testing.assert_allclose(probability, expected, rtol=1e-5)
     np.testing.assert_array_equal(predicted, probability > 0.5)
     assert len(set(expected)) > 5
+    together = np.mean([sum(np.exp(answers[key][word]) for word in ("yes", "no")) for key in questions])
+    remark = f"yes and no together have {together:.1%} of the probability of the next token"
+    assert model.remark([answers[key] for key in questions]) == remark
+    sure = [{"yes": np.log(0.6), "no": np.log(0.3)}]
+    assert model.remark(sure) is None
 
 
 def test_batches_give_what_questions_alone_give(tmp_path, questions, monkeypatch):
     folder = checkpoint(tmp_path / "tiny", TEMPLATE)
     alone = LocalModel.load(folder, survey("sequence"), device="cpu")
     found = Answers(tmp_path / "alone.jsonl")
-    alone.ask(questions, found, lambda: None)
+    with found.writing():
+        alone.ask(questions, found, lambda: None)
     monkeypatch.setattr("genoprot_evaluate.llm.local.computes_alone", lambda device: False)
     widths = []
     together = LocalModel(alone._model, alone._tokenizer, survey("sequence"), batch_tokens=2_000)
@@ -116,7 +122,8 @@ def test_batches_give_what_questions_alone_give(tmp_path, questions, monkeypatch
 
     together._answered = watched
     batched = Answers(tmp_path / "batched.jsonl")
-    together.ask(questions, batched, lambda: None)
+    with batched.writing():
+        together.ask(questions, batched, lambda: None)
     assert max(widths) > 2
     for key in questions:
         for word in ("yes", "no"):
@@ -140,9 +147,9 @@ def test_a_model_is_scored_with_probabilities(tmp_path, tiny_dataset, capsys):
     assert score.train_examples is None
     model = record.models[name]
     assert model.parameters > 10_000
-    assert model.asked["reply"] == "probability"
-    assert model.asked["settings"]["dtype"] == "float32"
-    assert model.asked["prompt_tokens"] > 100 * model.asked["distinct_questions"]
+    assert model.asked.reply == "probability"
+    assert model.asked.settings["dtype"] == "float32"
+    assert model.asked.prompt_tokens > 100 * model.asked.distinct_questions
     assert read_predictions(tmp_path / "a")["probability"].null_count == 0
     assert validate_record(tmp_path / "a", tiny_dataset) == []
     # A run that was ended after some answers gives the same bytes.
@@ -155,6 +162,23 @@ def test_a_model_is_scored_with_probabilities(tmp_path, tiny_dataset, capsys):
     for file in ("results.json", "predictions.parquet"):
         assert (tmp_path / "b" / file).read_bytes() == (tmp_path / "a" / file).read_bytes()
     assert sorted(other.read_bytes().splitlines()) == sorted(path.read_bytes().splitlines())
+
+
+def test_a_model_on_the_hub_is_fetched_with_its_template(online, tmp_path, tiny_dataset):
+    from huggingface_hub import HfApi
+
+    folder = checkpoint(tmp_path / "tiny", TEMPLATE)
+    assert (folder / "chat_template.jinja").is_file()
+    HfApi().create_repo("llnl/tiny-chat")
+    HfApi().upload_folder(repo_id="llnl/tiny-chat", folder_path=folder)
+    words = ["--dataset", str(tiny_dataset), "--form", "accession", "--tasks", "melanoma", "--device", "cpu"]
+    assert main(["llm", "--model", "hf/llnl/tiny-chat", *words, "--out", str(tmp_path / "hub")]) == 0
+    assert main(["llm", "--model", str(folder), *words, "--out", str(tmp_path / "folder")]) == 0
+    fetched, local = (read_record(tmp_path / name) for name in ("hub", "folder"))
+    names = ("llm:llnl/tiny-chat-accession", "llm:tiny-accession")
+    assert fetched.scores["melanoma"][names[0]] == local.scores["melanoma"][names[1]]
+    assert fetched.models[names[0]].asked.settings == local.models[names[1]].asked.settings
+    assert fetched.models[names[0]].asked.settings["chat_template"] is not None
 
 
 def test_a_question_longer_than_the_context_is_told_of(tmp_path, tiny_dataset):

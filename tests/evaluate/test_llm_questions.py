@@ -137,16 +137,33 @@ def test_answers_are_there_again_and_a_torn_line_is_not(tmp_path):
     path = tmp_path / "answers" / "a.jsonl"
     answers = Answers(path)
     assert not path.exists()
-    answers.add([("s-1", {"answer": "yes \u2028 \ud800"}), ("t-1", {"answer": "no"})])
+    with answers.writing():
+        answers.add([("s-1", {"answer": "yes \u2028 \ud800"}), ("t-1", {"answer": "no"})])
     whole = path.read_bytes()
     path.write_bytes(whole + whole[:17])
     again = Answers(path)
     assert len(again) == 2
     assert again["s-1"] == {"answer": "yes \u2028 \ud800"}
     assert again.of("s") == [again["s-1"]]
-    again.add([("s-2", {"answer": "no"})])
+    with again.writing():
+        again.add([("s-2", {"answer": "no"})])
+    with again.writing():
+        again.add([("s-3", {"answer": "no"})])
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [line["key"] for line in lines] == ["s-1", "t-1", "s-2"]
+    assert [line["key"] for line in lines] == ["s-1", "t-1", "s-2", "s-3"]
+
+
+def test_two_runs_do_not_write_to_one_file(tmp_path):
+    first, second = Answers(tmp_path / "a.jsonl"), Answers(tmp_path / "a.jsonl")
+    with pytest.raises(GenoProtError, match="no run is adding"):
+        first.add([("s-1", {})])
+    with first.writing():
+        first.add([("s-1", {})])
+        with pytest.raises(GenoProtError, match="another run is adding answers"), second.writing():
+            pass
+    with pytest.raises(GenoProtError, match="another run has added answers"), second.writing():
+        pass
+    assert len(Answers(tmp_path / "a.jsonl")) == 1
 
 
 @pytest.mark.parametrize("line", ["{}", "[1]", "no JSON", '"text"', "7"])

@@ -20,9 +20,9 @@ class Survey:
     model : str
         Name at the endpoint, or of the checkpoint.
     form : str
-        One of `questions.FORMS`.
+        What stood for a protein: ``accession`` or ``sequence``.
     reply : str
-        One of `replies.REPLIES`, or ``probability`` where the probabilities of yes and no are compared.
+        How answers were read: ``json``, ``word``, or ``probability`` where those of yes and no were compared.
     instruction : str
         What the model was told before each question.
     max_residues : int or None
@@ -55,13 +55,9 @@ class Survey:
     completion_tokens: int | None = 0
     versions: Mapping[str, str] = field(default_factory=dict)
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return asdict(self) | {"settings": dict(self.settings), "reported": list(self.reported)}
-
     def asked(self) -> dict[str, Any]:
         """What was decided before anything was asked; every answer depends on it, as JSON values."""
-        return {name: value for name, value in self.to_dict().items() if name not in _FOUND}
+        return {name: value for name, value in asdict(self).items() if name not in _FOUND}
 
     def with_answers(self, answers: Sequence[Mapping[str, Any]]) -> Survey:
         """With what is known of the answers.
