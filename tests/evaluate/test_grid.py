@@ -18,7 +18,7 @@ from genoprot_evaluate.embed.processes import Processes
 from genoprot_evaluate.evaluation import evaluate
 from genoprot_evaluate.evaluation import grid as grid_module
 from genoprot_evaluate.evaluation.kept_fits import working_folder
-from genoprot_evaluate.heads import HeadConfig, load_head
+from genoprot_evaluate.heads import HeadConfig, load_head, one_thread_per_head
 from genoprot_evaluate.results import read_record
 
 FAST = HeadConfig(hidden=(8,), epochs=4, learning_rate=0.02)
@@ -56,6 +56,13 @@ def whole(tiny_dataset, two, tmp_path_factory) -> Path:
     return out
 
 
+@pytest.fixture
+def one_by_one():
+    """One cell at a time: which of two cells at once is trained first is left to chance."""
+    with one_thread_per_head():
+        yield
+
+
 def counted_training(monkeypatch, fail_at: int | None = None) -> list[int]:
     """Numbers of the tables that were trained on, call by call; the call `fail_at` is interrupted."""
     calls = []
@@ -72,6 +79,7 @@ def counted_training(monkeypatch, fail_at: int | None = None) -> list[int]:
 
 
 @pytest.mark.usefixtures("one_worker")
+@pytest.mark.usefixtures("one_by_one")
 def test_interrupted_run_goes_on_at_the_finished_cells(tiny_dataset, two, whole, tmp_path, monkeypatch):
     out = tmp_path / "results"
     given = {"baselines": FLOORS, "seed": 3, "head": FAST, "out": out}
@@ -92,6 +100,7 @@ def test_interrupted_run_goes_on_at_the_finished_cells(tiny_dataset, two, whole,
 
 
 @pytest.mark.usefixtures("one_worker")
+@pytest.mark.usefixtures("one_by_one")
 def test_cells_of_other_input_are_not_taken(tiny_dataset, two, tmp_path, monkeypatch):
     out = tmp_path / "results"
     given = {"baselines": [], "head": FAST, "out": out}
