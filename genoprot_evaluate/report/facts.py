@@ -69,10 +69,11 @@ def _asked(record: ResultRecord) -> list[tuple[str, str]]:
     found = []
     for name in record.models_of("language-model"):
         asked = asdict(record.models[name].asked)
-        # The versions are those of the record, and the instruction is long; both stand in the record.
+        # These two are long; the record has them.
         words = {key: value for key, value in asked.items() if key not in ("versions", "instruction")}
-        words |= words.pop("settings", {})
-        found.append((f"How {name} was asked", _settings(words)))
+        words |= words.pop("settings")
+        told = {key: value for key, value in words.items() if value not in (None, ())}
+        found.append((f"How {name} was asked", _settings(told)))
     return found
 
 

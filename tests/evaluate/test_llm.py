@@ -12,10 +12,12 @@ import time
 from collections import Counter
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from chat_server import Fault, serving_chat
 
+from genoprot_datasets.errors import SourceError
 from genoprot_datasets.published import PublishedDataset
 from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate.cli import main
@@ -23,7 +25,7 @@ from genoprot_evaluate.evaluation import evaluate
 from genoprot_evaluate.leaderboard.boards import make_boards
 from genoprot_evaluate.leaderboard.submissions import read_submissions
 from genoprot_evaluate.leaderboard.validation import validate_record
-from genoprot_evaluate.results import read_predictions, read_record
+from genoprot_evaluate.results import read_further, read_predictions, read_record, write_record
 from genoprot_evaluate.tables import format_scores, score_rows
 
 KEY = "sk-secret-0123456789"
@@ -351,6 +353,33 @@ def test_a_false_record_is_found_out(server, llm, tiny_dataset, tmp_path):
     raw["scores"]["ppi"][NAME]["unanswered"] = 0
     path.write_text(json.dumps(raw))
     assert any("unanswered" in fault for fault in validate_record(path))
+    raw["models"][NAME]["asked"] = None
+    path.write_text(json.dumps(raw))
+    with pytest.raises(SourceError, match="kind 'language-model' with no survey"):
+        validate_record(path)
+
+
+def test_predictions_that_no_model_of_its_kind_gives_are_found_out(
+    server, llm, tiny_dataset, vectors, tmp_path
+):
+    out = tmp_path / "results"
+    evaluate({"alpha": vectors}, tiny_dataset, tasks=["ppi"], baselines=[], out=out)
+    assert llm("--tasks", "ppi") == 0
+    record, sound = read_record(out), read_predictions(out)
+
+    def faults(model, column, value):
+        field = sound.schema.field(column)
+        chosen = pc.equal(sound["model"], model)
+        changed = pc.if_else(chosen, pa.scalar(value, field.type), sound[column])
+        table = sound.set_column(sound.column_names.index(column), field, changed)
+        write_record(record, table, out, read_further(out))
+        return validate_record(out)
+
+    assert faults(NAME, "predicted", 2) == [f"ppi, {NAME}: an answer is none of -1, 0 and 1"]
+    assert faults("alpha", "probability", None) == ["ppi, alpha: its predictions have no probabilities"]
+    assert any(
+        "is not the one that its probability gives" in fault for fault in faults("alpha", "predicted", -1)
+    )
 
 
 @pytest.mark.parametrize(
