@@ -21,6 +21,7 @@ from genoprot_datasets.errors import SourceError
 from genoprot_datasets.published import PublishedDataset
 from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate.cli import main
+from genoprot_evaluate.embed import embed
 from genoprot_evaluate.evaluation import evaluate
 from genoprot_evaluate.leaderboard.boards import make_boards
 from genoprot_evaluate.leaderboard.submissions import read_submissions
@@ -315,6 +316,26 @@ def test_it_joins_the_record_of_encoders(server, llm, tiny_dataset, vectors, tmp
     assert again.scores["ppi"] == record.scores["ppi"]
     assert again.scores["melanoma"][NAME].status == "OK"
     assert validate_record(tmp_path / "results", tiny_dataset) == []
+
+
+def test_evaluate_tells_what_it_leaves_out_and_kept_answers_bring_it_back(
+    server, llm, tiny_dataset, tmp_path, capsys
+):
+    server.answer = by_coin
+    embed("composition", tiny_dataset, tmp_path / "embeddings")
+    words = ["--dataset", str(tiny_dataset), "--tasks", "melanoma", "--out", str(tmp_path / "results")]
+    words += ["--embeddings", str(tmp_path / "embeddings"), "--baselines", "majority"]
+    assert main(["evaluate", *words]) == 0
+    assert llm("--tasks", "melanoma") == 0
+    joined = (tmp_path / "results" / "results.json").read_bytes()
+    asked = len(server.bodies)
+    capsys.readouterr()
+    assert main(["evaluate", *words]) == 0
+    assert f"{NAME} will not be in it; genoprot llm adds kept answers again" in capsys.readouterr().err
+    assert read_record(tmp_path / "results").models_of("language-model") == ()
+    assert llm("--tasks", "melanoma") == 0
+    assert len(server.bodies) == asked
+    assert (tmp_path / "results" / "results.json").read_bytes() == joined
 
 
 def test_other_examples_are_not_joined(server, llm, tiny_dataset, vectors, tmp_path, capsys):
