@@ -37,17 +37,6 @@ def two() -> dict[str, dict[str, np.ndarray]]:
     return {"alpha": vectors(6, 1), "beta": vectors(5, 2)}
 
 
-@pytest.fixture
-def one_worker():
-    """Cells are fitted one after another, so that those before an interrupted one are finished."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def whole(tiny_dataset, two, tmp_path_factory) -> Path:
     """Results of a run that nothing interrupted."""
@@ -78,7 +67,6 @@ def counted_training(monkeypatch, fail_at: int | None = None) -> list[int]:
     return calls
 
 
-@pytest.mark.usefixtures("one_worker")
 @pytest.mark.usefixtures("one_by_one")
 def test_interrupted_run_goes_on_at_the_finished_cells(tiny_dataset, two, whole, tmp_path, monkeypatch):
     out = tmp_path / "results"
@@ -99,7 +87,6 @@ def test_interrupted_run_goes_on_at_the_finished_cells(tiny_dataset, two, whole,
     assert not working_folder(out).exists()
 
 
-@pytest.mark.usefixtures("one_worker")
 @pytest.mark.usefixtures("one_by_one")
 def test_cells_of_other_input_are_not_taken(tiny_dataset, two, tmp_path, monkeypatch):
     out = tmp_path / "results"
@@ -120,7 +107,6 @@ def test_cells_of_other_input_are_not_taken(tiny_dataset, two, tmp_path, monkeyp
         assert calls == [1]
 
 
-@pytest.mark.usefixtures("one_worker")
 @pytest.mark.parametrize("written", [True, False])
 def test_the_same_vectors_are_trained_on_once(written, tiny_dataset, two, tmp_path, monkeypatch):
     calls = counted_training(monkeypatch)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -251,7 +250,11 @@ def test_a_run_that_was_ended_goes_on_without_asking_again(server, tiny_dataset,
     words += ["--base-url", server.base_url, "--tasks", "ppi", "--jobs", "2"]
     command = [sys.executable, "-m", "genoprot_evaluate.cli", *words]
     first = subprocess.Popen(
-        [*command, "--out", str(tmp_path / "killed")], env=dict(os.environ), stderr=subprocess.PIPE, text=True
+        [*command, "--out", str(tmp_path / "killed")],
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell starts what it sends to the background with SIGINT ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while len(server.bodies) < 30:
         assert first.poll() is None
