@@ -29,7 +29,8 @@ class Estimate(NamedTuple):
     value, low, high : float
     p : float
         Two-sided, of the hypothesis that the value is zero: 1 less the level of the widest interval that
-        leaves zero out. It is at least 2 / (resamples + 1).
+        leaves zero out. It is at least 2 / (resamples + 1), and of a difference at least that of the exact
+        sign test over distinct examples.
     error : float
         Standard error of the value.
     """
@@ -55,6 +56,8 @@ class ResampledMeans:
         share of the mean.
     by_example : ndarray, shape=(series, distinct examples), dtype=float64
         Deviation of each distinct example times its share of the mean.
+    sums : ndarray, shape=(series, distinct examples), dtype=float64
+        Values of each distinct example in whole units, added up over the times that it comes.
     arity : int
         Proteins in an example.
     """
@@ -63,6 +66,7 @@ class ResampledMeans:
     replicates: np.ndarray
     by_protein: np.ndarray
     by_example: np.ndarray
+    sums: np.ndarray
     arity: int
 
     def mean(self, series: int, level: float = LEVEL) -> Estimate:
@@ -73,10 +77,23 @@ class ResampledMeans:
         return found._replace(low=max(0.0, found.low), high=min(1.0, found.high))
 
     def difference(self, first: int, second: int, level: float = LEVEL) -> Estimate:
-        """Mean of one series less that of another, on the same resampled proteins."""
+        """Mean of one series less that of another, on the same resampled proteins.
+
+        Two or three examples that differ, all in one direction, move no resample beyond zero, however often
+        chance would give them. So the p-value is at least that of the exact sign test over the distinct
+        examples that differ, and an interval that this test does not allow to leave zero out reaches to it.
+        """
         weights = np.zeros(len(self.means))
         weights[first], weights[second] = 1.0, -1.0
-        return self._combined(weights, level)
+        found = self._combined(weights, level)
+        higher = int((self.sums[first] > self.sums[second]).sum())
+        lower = int((self.sums[first] < self.sums[second]).sum())
+        if not higher + lower:
+            return found
+        exact = stats.binomtest(higher, higher + lower).pvalue
+        if exact >= 1 - level:
+            found = found._replace(low=min(found.low, 0.0), high=max(found.high, 0.0))
+        return found._replace(p=max(found.p, float(exact)))
 
     def _combined(self, weights: np.ndarray, level: float) -> Estimate:
         used = np.flatnonzero(weights)
@@ -177,7 +194,7 @@ def resample_means(
     for series, row in enumerate(by_example):
         for column in columns.T:
             by_protein[series] += np.bincount(column, weights=row, minlength=len(proteins))
-    return ResampledMeans(means, replicates[complete].T, by_protein, by_example, members.shape[1])
+    return ResampledMeans(means, replicates[complete].T, by_protein, by_example, sums, members.shape[1])
 
 
 def _units(sample: np.ndarray) -> np.ndarray:

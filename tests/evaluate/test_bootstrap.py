@@ -135,6 +135,20 @@ def test_difference_is_paired():
     assert found.difference(0, 3) == (0, 0, 0, 1, 0)
 
 
+@pytest.mark.parametrize(("differing", "p"), [(2, 0.5), (5, 0.0625), (6, 0.03125)])
+def test_a_few_examples_that_all_differ_one_way_prove_no_more_than_tosses_of_a_coin(differing, p):
+    worse = np.arange(97) % 3 > 0
+    better = worse.copy()
+    better[np.flatnonzero(~worse)[:differing]] = True
+    members, labels = np.tile(np.arange(97)[:, None], (4, 1)), np.tile(np.arange(97) % 2, 4)
+    values = np.tile(np.stack([better, worse]), 4).astype(float)
+    found = resample_means(members, labels, values, np.random.default_rng(0)).difference(0, 1)
+    assert found.value == pytest.approx(differing / 97)
+    assert found.p == pytest.approx(p)
+    assert (found.low <= 0) == (p >= 0.05)
+    assert found.high > found.value
+
+
 def test_two_proteins_have_no_interval():
     assert (
         resample_means(np.array([[0, 1]]), np.array([1]), np.ones((1, 1)), np.random.default_rng(0)) is None
@@ -211,3 +225,16 @@ def test_p_value_of_equal_models_is_below_five_percent_five_times_in_a_hundred()
         found = resample_means(members, labels, np.stack([right, other]), rng, resamples=300)
         rejected += found.difference(0, 1).p < 0.05
     assert 0.03 <= rejected / sets <= 0.07
+
+
+@pytest.mark.slow
+def test_models_that_seldom_differ_are_not_told_apart_more_often_than_five_times_in_a_hundred():
+    rejected, sets = 0, 1000
+    rng = np.random.default_rng(0)
+    members = np.arange(97)[:, None]
+    for _ in range(sets):
+        right = rng.random(97) < 0.7
+        other = right ^ (rng.random(97) < 0.04) & (rng.random(97) < np.where(right, 0.3, 0.7))
+        found = resample_means(members, np.arange(97) % 2, np.stack([right, other]), rng, resamples=300)
+        rejected += found.difference(0, 1).p < 0.05
+    assert rejected / sets <= 0.05
