@@ -107,6 +107,7 @@ def test_cells_of_other_input_are_not_taken(tiny_dataset, two, tmp_path, monkeyp
         assert calls == [1]
 
 
+@pytest.mark.usefixtures("one_by_one")
 @pytest.mark.parametrize("written", [True, False])
 def test_the_same_vectors_are_trained_on_once(written, tiny_dataset, two, tmp_path, monkeypatch):
     calls = counted_training(monkeypatch)
