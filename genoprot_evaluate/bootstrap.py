@@ -19,7 +19,7 @@ LEVEL = 0.95
 
 _BLOCK = 4_000_000
 _UNIT = 1 << 40
-_ENUMERATED = 12
+_FEW = 16
 
 
 class Estimate(NamedTuple):
@@ -30,8 +30,8 @@ class Estimate(NamedTuple):
     value, low, high : float
     p : float
         Two-sided, of the hypothesis that the value is zero: 1 less the level of the widest interval that
-        leaves zero out. It is at least 2 / (resamples + 1), and of a difference at least that of the
-        sign test over distinct examples, each as large as its share.
+        leaves zero out. It is at least 2 / (resamples + 1), and of a difference of few examples at
+        least that of the exact sign test.
     error : float
         Standard error of the value.
     """
@@ -80,17 +80,17 @@ class ResampledMeans:
     def difference(self, first: int, second: int, level: float = LEVEL) -> Estimate:
         """Mean of one series less that of another, on the same resampled proteins.
 
-        Two or three examples that differ, all in one direction, move no resample beyond zero, however often
-        chance would give them. So the p-value is at least that of the sign test over the distinct
-        examples that differ, each as large as its share, and an interval that this
-        test does not allow to leave zero out reaches to it.
+        A few examples that differ, all in one direction, move no resample beyond zero, however often chance
+        would give them. So where 16 distinct examples or fewer differ, the p-value is at least that of the
+        exact sign test over them, each as large as its share, and an interval that this test does not allow
+        to leave zero out reaches to it.
         """
         weights = np.zeros(len(self.means))
         weights[first], weights[second] = 1.0, -1.0
         found = self._combined(weights, level)
         differing = self.sums[first] - self.sums[second]
         differing = differing[differing != 0.0]
-        if not len(differing):
+        if not 0 < len(differing) <= _FEW:
             return found
         exact = _sign_test(differing)
         if exact >= 1 - level:
@@ -200,12 +200,9 @@ def resample_means(
 
 
 def _sign_test(differing: np.ndarray) -> float:
-    """Two-sided p-value of a sum whose terms have either sign by chance; of many by the normal law."""
-    total = abs(differing.sum())
-    if len(differing) > _ENUMERATED:
-        return float(2 * stats.norm.sf(total / math.sqrt(np.square(differing).sum())))
+    """Two-sided exact p-value of a sum whose terms have either sign by chance."""
     signs = 1 - 2 * (np.arange(2 ** len(differing))[:, None] >> np.arange(len(differing)) & 1)
-    return float((np.abs(signs @ differing) >= total * (1 - 1e-12)).mean())
+    return float((np.abs(signs @ differing) >= abs(differing.sum()) * (1 - 1e-12)).mean())
 
 
 def _units(sample: np.ndarray) -> np.ndarray:
