@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from genoprot_datasets.errors import SourceError
-from genoprot_datasets.sources.spans import Text
+from genoprot_datasets.sources.text_fields import TextFields
 
 __all__ = ["AttributeTable", "attributes_of", "dbxref", "decoded", "parse_attributes", "values"]
 
@@ -109,7 +109,7 @@ class AttributeTable:
     def __init__(self, content: bytes) -> None:
         self._letters = content.decode("latin-1")
         self._is_encoded = "%" in self._letters
-        self._text = Text(content)
+        self._text = TextFields(content)
         letters = self._text.letters
         marks = np.flatnonzero((letters == ord(";")) | (letters == ord("=")) | (letters == ord("\n")))
         last = np.flatnonzero(letters[marks] != ord("="))

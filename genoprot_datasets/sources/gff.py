@@ -10,8 +10,8 @@ from pathlib import Path
 
 from genoprot_datasets.errors import SourceError
 from genoprot_datasets.sources.attributes import dbxref, values
-from genoprot_datasets.sources.collection import uncollected
 from genoprot_datasets.sources.features import Region, iter_features
+from genoprot_datasets.sources.garbage import uncollected
 from genoprot_datasets.sources.genes import Annotation, Gene, Transcript, TranslationException
 from genoprot_datasets.sources.rows import Rows, Wanted
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from genoprot_datasets.sources.attributes import AttributeTable
-from genoprot_datasets.sources.spans import Text
+from genoprot_datasets.sources.text_fields import TextFields
 
 __all__ = ["RowTable", "Rows", "Stretch", "Wanted"]
 
@@ -120,7 +120,7 @@ class RowTable:
 
     def __init__(self, block: bytes, wanted: Sequence[Wanted], number: int) -> None:
         self._block, self._wanted, self._number = block, wanted, number
-        self._text = Text(block)
+        self._text = TextFields(block)
         letters = self._text.letters
         marks = np.flatnonzero(letters <= ord("\n"))
         marked = letters[marks]

@@ -12,12 +12,11 @@ from pathlib import Path
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.schema import FOLDS
-from genoprot_datasets.tasks import GROUPS, TASKS
 from genoprot_evaluate.baselines import BASELINES
 from genoprot_evaluate.embed.processes import Processes
 from genoprot_evaluate.evaluation.kept_fits import working_folder
 from genoprot_evaluate.evaluation.scoring import DEFAULT_BASELINES, MISSING, MISSING_SHARE, evaluate
-from genoprot_evaluate.evaluation.task_choice import LISTED, TaskNames
+from genoprot_evaluate.evaluation.task_choice import add_tasks_argument
 from genoprot_evaluate.evaluation.ticker import Ticker
 from genoprot_evaluate.heads import BATCHES, VALIDATIONS, HeadConfig
 from genoprot_evaluate.results import RECORD_NAME, read_record
@@ -40,14 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folders written by genoprot embed, or one that holds several, or USER/NAME:CONFIG on the Hub",
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the result record")
-    parser.add_argument(
-        "--tasks",
-        nargs="+",
-        action=TaskNames,
-        metavar="TASK",
-        help=f"tasks, or groups of them ({', '.join(GROUPS)}); `{LISTED}` tells about them; default: all of "
-        + " ".join(TASKS),
-    )
+    add_tasks_argument(parser)
     parser.add_argument(
         "--members",
         nargs="+",

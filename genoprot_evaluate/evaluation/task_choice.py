@@ -11,7 +11,7 @@ from typing import Any
 from genoprot_datasets.published import MANIFEST_NAME, PublishedDataset
 from genoprot_datasets.tasks import GROUPS, TASKS, get_task
 
-__all__ = ["LISTED", "TaskNames", "named_tasks", "task_list"]
+__all__ = ["LISTED", "add_tasks_argument", "named_tasks", "task_list"]
 
 LISTED = "list"
 """What is given for a task to see which there are."""
@@ -56,7 +56,19 @@ def task_list(manifest: Mapping[str, Any] | None = None) -> str:
     return "\n".join(lines)
 
 
-class TaskNames(argparse.Action):
+def add_tasks_argument(parser: argparse.ArgumentParser) -> None:
+    """Argument ``--tasks``: tasks or groups, or `LISTED` to see which there are; None by default."""
+    parser.add_argument(
+        "--tasks",
+        nargs="+",
+        action=_TaskNames,
+        metavar="TASK",
+        help=f"tasks, or groups of them ({', '.join(GROUPS)}); `{LISTED}` tells about them; default: all of "
+        + " ".join(TASKS),
+    )
+
+
+class _TaskNames(argparse.Action):
     """Takes names of tasks; prints the tasks and ends the program where `LISTED` is among them.
 
     The examples are told of the local folder that ``--dataset`` names, when it comes before.

@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.published import PublishedDataset
-from genoprot_datasets.tasks import EVAL_SAMPLES, GROUPS, TASKS
+from genoprot_datasets.tasks import EVAL_SAMPLES
 from genoprot_evaluate.encoders.hub_weights import fetch_weights
-from genoprot_evaluate.evaluation.task_choice import LISTED, TaskNames
+from genoprot_evaluate.evaluation.task_choice import add_tasks_argument
 from genoprot_evaluate.llm.endpoint import BASE_URL, KEY_VARIABLE, NO_KEY, Endpoint
 from genoprot_evaluate.llm.questions import FORMS, Names, instruction
 from genoprot_evaluate.llm.remote import DEFAULT_SETTINGS, RemoteModel, request_settings
@@ -52,14 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", required=True, metavar="DIR", help="folder of results; the model is added to its record"
     )
-    parser.add_argument(
-        "--tasks",
-        nargs="+",
-        action=TaskNames,
-        metavar="TASK",
-        help=f"tasks, or groups of them ({', '.join(GROUPS)}); `{LISTED}` tells about them; default: all of "
-        + " ".join(TASKS),
-    )
+    add_tasks_argument(parser)
     parser.add_argument(
         "--samples", type=int, metavar="K", help=f"ask the first K eval samples only; default: {EVAL_SAMPLES}"
     )

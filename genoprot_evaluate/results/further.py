@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from genoprot_datasets.errors import SourceError
+from genoprot_evaluate.results.columns import VERSION_KEY, read_columns
 
 __all__ = ["FURTHER", "FURTHER_NAME", "FURTHER_VERSION", "PARTS", "read_further"]
 
@@ -15,8 +14,6 @@ FURTHER_NAME = "further-predictions.parquet"
 
 FURTHER_VERSION = 1
 """Version of the layout, in the metadata of the file."""
-
-_VERSION_KEY = b"genoprot_schema_version"
 
 PARTS = ("exchanged", "matched", "seed", "validation")
 """What is asked beside the eval examples.
@@ -36,7 +33,7 @@ FURTHER = pa.schema(
         pa.field("label", pa.int8(), nullable=False),
         pa.field("probability", pa.float64(), nullable=False),
     ],
-    metadata={_VERSION_KEY: str(FURTHER_VERSION).encode()},
+    metadata={VERSION_KEY: str(FURTHER_VERSION).encode()},
 )
 """One row per task, model and example of a part.
 
@@ -68,14 +65,4 @@ def read_further(path: str | Path) -> pa.Table | None:
         path = path / FURTHER_NAME
     if not path.is_file():
         return None
-    try:
-        table = pq.read_table(path)
-        found = (table.schema.metadata or {}).get(_VERSION_KEY, b"none").decode(errors="replace")
-        if found != str(FURTHER_VERSION):
-            raise SourceError(path, f"schema version {found:.20}; this version reads {FURTHER_VERSION}")
-        missing = [name for name in FURTHER.names if name not in table.column_names]
-        if missing:
-            raise SourceError(path, f"no column {', '.join(missing)}")
-        return table.select(FURTHER.names).cast(FURTHER)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise SourceError(path, f"not a readable Parquet file ({' '.join(str(error).split())})") from None
+    return read_columns(path, FURTHER)

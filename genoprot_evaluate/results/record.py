@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.files import atomic_file, write_parquet
@@ -25,6 +24,7 @@ from genoprot_evaluate.results.cells import (
     Score,
     ScoredModel,
 )
+from genoprot_evaluate.results.columns import read_columns
 from genoprot_evaluate.results.decoding import Misfit, decode
 from genoprot_evaluate.results.further import FURTHER, FURTHER_NAME
 
@@ -329,13 +329,6 @@ def read_predictions(path: str | Path) -> pa.Table:
     path = Path(path)
     if path.is_dir():
         path = path / PREDICTIONS_NAME
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError:
-        raise SourceError(path, "not found; `genoprot evaluate --out FOLDER` writes it") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise SourceError(path, f"not a readable Parquet file ({error})") from None
-    missing = [name for name in PREDICTIONS.names if name not in table.column_names]
-    if missing:
-        raise SourceError(path, f"no column {', '.join(missing)}")
-    return table.select(PREDICTIONS.names).cast(PREDICTIONS)
+    if not path.exists():
+        raise SourceError(path, "not found; `genoprot evaluate --out FOLDER` writes it")
+    return read_columns(path, PREDICTIONS)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from hub_fixtures import built_dataset, hub, online, small_sources  # noqa: F401
+from llm_fixtures import llm, server  # noqa: F401
 
 from genoprot_datasets.files import sha256_of, write_parquet
 from genoprot_datasets.published import MANIFEST_NAME, split_path

@@ -209,6 +209,11 @@ def test_predictions_that_cannot_be_used_are_refused(tmp_path):
     pq.write_table(make_predictions().drop_columns(["accession_b", "label"]), path)
     with pytest.raises(SourceError, match="no column accession_b, label"):
         read_predictions(path)
+    table = make_predictions()
+    place = table.column_names.index("label")
+    pq.write_table(table.set_column(place, "label", pa.array(["yes"] * len(table))), path)
+    with pytest.raises(SourceError, match=r"predictions\.parquet: not a readable Parquet file"):
+        read_predictions(path)
 
 
 def test_failed_write_leaves_the_old_record_and_other_files(tmp_path):

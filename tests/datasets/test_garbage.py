@@ -5,7 +5,7 @@ import gc
 import pytest
 
 from genoprot_datasets.errors import SourceError
-from genoprot_datasets.sources.collection import uncollected
+from genoprot_datasets.sources.garbage import uncollected
 from genoprot_datasets.sources.gff import read_annotation
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["MOST_DIGITS", "Text"]
+__all__ = ["MOST_DIGITS", "TextFields"]
 
 MOST_DIGITS = 15
 _WORD = 8
@@ -12,7 +12,7 @@ _MASKS = np.array([(1 << (8 * k)) - 1 for k in range(_WORD + 1)], np.uint64)
 _LONGEST = 64
 
 
-class Text:
+class TextFields:
     """Bytes and what can be asked of many fields in them at once; a field is a start and an exclusive end.
 
     Parameters
@@ -25,7 +25,7 @@ class Text:
 
     Examples
     --------
-    >>> text = Text(b"CDS gene CDSX")
+    >>> text = TextFields(b"CDS gene CDSX")
     >>> fields = np.array([0, 4, 9]), np.array([3, 8, 13])
     >>> text.equal(*fields, b"CDS").tolist()
     [True, False, False]
@@ -87,5 +87,5 @@ class Text:
 
 
 def _number(word: bytes) -> np.uint64:
-    """The first eight bytes of a word as `Text.words` has them."""
+    """The first eight bytes of a word as `TextFields.words` has them."""
     return np.uint64(int.from_bytes(word[:_WORD], "little"))

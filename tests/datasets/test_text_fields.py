@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genoprot_datasets.sources.spans import MOST_DIGITS, Text
+from genoprot_datasets.sources.text_fields import MOST_DIGITS, TextFields
 
 WORDS = [
     b"CDS",
@@ -34,7 +34,7 @@ def places(found):
     """A text of some fields with a tab after each, and where they are."""
     ends = np.cumsum([len(field) + 1 for field in found]) - 1
     starts = ends - [len(field) for field in found]
-    return Text(b"".join(field + b"\t" for field in found)), starts, ends
+    return TextFields(b"".join(field + b"\t" for field in found)), starts, ends
 
 
 @given(fields)
@@ -52,12 +52,12 @@ def test_fields_are_compared_as_bytes_are(found):
 )
 def test_field_is_compared_with_the_one_before(found):
     same = [False] + [one == two and len(one) <= 64 for one, two in zip(found, found[1:])]
-    assert Text.same_as_before(*places(found)).tolist() == same
+    assert TextFields.same_as_before(*places(found)).tolist() == same
 
 
 @given(fields)
 def test_numbers(found):
-    values, are_numbers = Text.numbers(*places(found))
+    values, are_numbers = TextFields.numbers(*places(found))
     for field, value, is_number in zip(found, values.tolist(), are_numbers.tolist(), strict=True):
         assert is_number == (1 <= len(field) <= MOST_DIGITS and field.isdigit())
         assert not is_number or value == int(field)
