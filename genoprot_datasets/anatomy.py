@@ -57,6 +57,11 @@ _OTHER_HEAD = re.compile(
 
 _LISTED = re.compile(r"\s*(?:,|/|,?\s*\b(?:and|or)\b)\s*", re.IGNORECASE)
 
+_WORD_BEFORE = re.compile(r"(?<![\w-])(\w[\w-]*?)-?(?:\s*[,/]\s*|,?\s+(?:and|or)\s+)\Z", re.IGNORECASE)
+"""The last word of a text that ends where the next member of a list begins."""
+
+_LONGEST_WORD = 60
+
 
 class Recogniser(Protocol):
     """Finds the anatomical sites that texts name.
@@ -82,8 +87,9 @@ class VocabularyRecogniser:
 
     The longest form wins; singular, plural and adjective stand for the same site, and small parts stand
     for their organ ("renal tubules" is the kidney), except the regions of the brain, of the gut and of
-    the eye. Not counted are sites in negated clauses ("not detected in", "except"), tumours ("lung and
-    breast carcinomas"), cell lines, and what cells derive from ("bone marrow-derived").
+    the eye. Where a list has one noun for all ("small and large intestine") each member counts. Not counted
+    are sites in negated clauses ("not detected in", "except"), tumours ("lung and breast carcinomas"), cell
+    lines, and what cells derive from ("bone marrow-derived").
 
     Parameters
     ----------
@@ -108,7 +114,8 @@ class VocabularyRecogniser:
     def __init__(self, vocabulary: Path | None = None) -> None:
         source = vocabulary or resources.files("genoprot_datasets").joinpath("anatomy_terms.tsv")
         content = source.read_text(encoding="utf-8")
-        self.version = hashlib.sha256(content.encode()).hexdigest()[:12]
+        rules = Path(__file__).read_bytes()
+        self.version = hashlib.sha256(content.encode() + rules).hexdigest()[:12]
         self._sites = _read_forms(content, str(source))
         forms = sorted(self._sites, key=lambda form: (-len(form), form))
         pattern = "|".join(re.escape(form).replace(r"\ ", r"[\s-]+") for form in forms)
@@ -135,7 +142,21 @@ class VocabularyRecogniser:
                 several = False
                 if not any(start <= match.start() < end for start, end in ruled_out):
                     yield self._sites[_key(match[0])]
+                    yield from self._sharing_the_noun(text, match)
             following = match
+
+    def _sharing_the_noun(self, text: str, match: re.Match[str]) -> Iterable[str]:
+        """Sites whose noun stands only behind the last member of their list."""
+        words = _key(match[0]).split()
+        start = match.start()
+        while before := _WORD_BEFORE.search(text, max(0, start - _LONGEST_WORD), start):
+            word = _key(before[1])
+            nouns = (" ".join(words[position:]) for position in range(1, len(words)))
+            site = next(filter(None, (self._sites.get(f"{word} {noun}") for noun in nouns)), None)
+            if site is None or word in self._sites:
+                return
+            yield site
+            start = before.start()
 
 
 class SpacyRecogniser:
@@ -172,8 +193,8 @@ class SpacyRecogniser:
                 "`geno-prot[ner]` and the pipeline, or use the recogniser vocabulary"
             ) from None
         self.name = f"spacy:{self._pipeline.meta['lang']}_{self._pipeline.meta['name']}"
-        self.version = str(self._pipeline.meta["version"])
         self._vocabulary = VocabularyRecogniser()
+        self.version = f"{self._pipeline.meta['version']}+{self._vocabulary.version}"
 
     def recognise(self, texts: Sequence[str]) -> list[frozenset[str]]:
         cleaned = [_CITATION.sub("", text) for text in texts]

@@ -107,6 +107,25 @@ def test_tumours_and_cell_lines(recogniser, text, sites):
     assert recogniser.recognise([text]) == [sites]
 
 
+@pytest.mark.parametrize(
+    ("text", "sites"),
+    [
+        ("Found in small and large intestine.", {"small intestine", "colon"}),
+        ("In the small-, or large intestine", {"small intestine", "colon"}),
+        ("Salivary, sweat, and mammary glands.", {"salivary gland", "sweat gland", "breast"}),
+        ("Visceral, skeletal and smooth muscle.", {"smooth muscle", "skeletal muscle"}),
+        ("Large and small intestine of the fetus", {"small intestine", "colon"}),
+        ("Present in brain and renal cortex.", {"brain", "kidney"}),
+        ("Large, well-fed cells and small intestine", {"small intestine"}),
+        ("Not in small and large intestine.", set()),
+        ("Small and large intestine carcinomas.", set()),
+        ("and large intestine", {"colon"}),
+    ],
+)
+def test_lists_with_one_noun(recogniser, text, sites):
+    assert recogniser.recognise([text]) == [sites]
+
+
 def test_recognition_is_per_text_and_independent_of_order(recogniser):
     texts = ["Brain.", "Liver and brain.", "Nowhere."]
     assert recogniser.recognise(texts[::-1]) == recogniser.recognise(texts)[::-1]
@@ -171,7 +190,8 @@ def test_spacy_pipeline(tmp_path):
     pipeline.to_disk(tmp_path / "pipeline")
     recogniser = load_recogniser(f"spacy:{tmp_path / 'pipeline'}")
     assert isinstance(recogniser, SpacyRecogniser)
-    assert (recogniser.name, recogniser.version) == ("spacy:en_sites", pipeline.meta["version"])
+    version = f"{pipeline.meta['version']}+{VocabularyRecogniser().version}"
+    assert (recogniser.name, recogniser.version) == ("spacy:en_sites", version)
     texts = ["Found in livers, flavedo and neurons, but not in renal tissue.", "renal", ""]
     assert recogniser.recognise(texts) == [{"liver", "flavedo"}, {"kidney"}, set()]
 

@@ -44,9 +44,8 @@ READ = {
     "P00533": "",
     "P01732": "",
     "P04637": "bone marrow, brain, colon, intestine, testis",
-    # The text has "small and large intestine"; only the large one is named in full.
     "P13569": "airway, bronchus, epithelium, reproductive system, fallopian tube, pancreas, salivary gland, "
-    "colon, sweat gland, nasal cavity, sebaceous gland, skin",
+    "small intestine, colon, sweat gland, nasal cavity, sebaceous gland, skin",
     "P19544": "kidney",
     "P20963": "lymphoid tissue",
     "P21359": "brain, peripheral nerve, lung, colon, muscle",
