@@ -124,7 +124,9 @@ def dataset_facts(published: PublishedDataset, species: Mapping[str, Sequence[in
 
 def software_versions(device: str = "cpu") -> dict[str, str]:
     """`versions` of the record; the kind of device is among them where it is no processor."""
-    libraries = {name: version(name) for name in ("numpy", "pyarrow", "scikit-learn", "torch")}
+    libraries = {
+        name: version(name) for name in ("numpy", "parasail", "pyarrow", "scikit-learn", "scipy", "torch")
+    }
     if device != "cpu":
         libraries["device"] = _device_name(device)
     return {"geno-prot": code_version(), "python": platform.python_version()} | libraries

@@ -13,11 +13,19 @@ from genoprot_evaluate.baselines import Homology
 from genoprot_evaluate.evaluation.cells import Cell, Fit, OnEpoch, fit_rule
 from genoprot_evaluate.evaluation.examples import TaskExamples
 from genoprot_evaluate.evaluation.facts import software_versions
+from genoprot_evaluate.evaluation.fitting_code import code_digest
 from genoprot_evaluate.evaluation.head_fits import fit_heads
 from genoprot_evaluate.evaluation.inputs import indistinct, unanswerable
 from genoprot_evaluate.evaluation.kept_fits import KeptFits, examples_digest, vectors_digest
-from genoprot_evaluate.heads import HeadConfig, TrainedHead, head_path, save_head, vectors_origin
-from genoprot_evaluate.store import EmbeddingTable
+from genoprot_evaluate.heads import (
+    HeadConfig,
+    TrainedHead,
+    head_path,
+    load_head,
+    save_head,
+    vectors_origin,
+)
+from genoprot_evaluate.store import EmbeddingTable, run_key
 
 __all__ = ["Grid", "check_device", "fit_cells"]
 
@@ -109,6 +117,7 @@ class Grid:
             "head": self.head.to_dict(),
             "seed": self.seed,
             "versions": software_versions(self.device),
+            "code": code_digest(),
         }
         if model in self.tables:
             return known | {"vectors": vectors_digest(examples, self.tables[model])}
@@ -127,6 +136,7 @@ class Grid:
             "dataset_name": self.dataset,
             "seed": self.seed,
             "versions": software_versions(self.device),
+            "fit": run_key(self.material(cell)),
         }
 
 
@@ -140,7 +150,7 @@ def fit_cells(
     grid : Grid
     kept : KeptFits
     save_heads : Path or None
-        Folder for the heads of encoders; a kept fit does not count where its head is not in it.
+        Folder for the heads of encoders; a kept fit does not count where its own head is not in it.
     cells : sequence of (task, model)
     on_epoch : callable
     """
@@ -158,7 +168,9 @@ def fit_cells(
             found[cell] = Fit("N/A", reason)
             continue
         material[cell] = grid.material(cell)
-        saved = save_heads is None or not of_encoder or head_path(save_heads, *cell).is_file()
+        saved = (
+            save_heads is None or not of_encoder or _is_head_of(head_path(save_heads, *cell), material[cell])
+        )
         if saved and (fit := kept.find(material[cell])) is not None:
             found[cell] = fit
     missing = [cell for cell in cells if cell not in found]
@@ -178,3 +190,11 @@ def fit_cells(
             found[cell] = fit_rule(examples, cell[1], grid.head, seed, grid.homology)
         kept.keep(material[cell], found[cell])
     return [found[cell] for cell in cells]
+
+
+def _is_head_of(path: Path, material: Mapping[str, Any]) -> bool:
+    """Whether a file holds the head of a fit, and not one of another run or none."""
+    try:
+        return load_head(path).origin.get("fit") == run_key(material)
+    except GenoProtError:
+        return False

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_evaluate.embed.processes import Processes
-from genoprot_evaluate.evaluation import evaluate
+from genoprot_evaluate.evaluation import evaluate, fitting_code
 from genoprot_evaluate.evaluation import grid as grid_module
 from genoprot_evaluate.evaluation.kept_fits import working_folder
 from genoprot_evaluate.heads import HeadConfig, load_head, one_thread_per_head
@@ -105,6 +106,54 @@ def test_cells_of_other_input_are_not_taken(tiny_dataset, two, tmp_path, monkeyp
             calls = counted_training(patch, fail_at=1)
             evaluate(embeddings, tiny_dataset, TASKS, seed=seed, **(given | {"head": head}))
         assert calls == [1]
+
+
+@pytest.mark.usefixtures("one_by_one")
+def test_cells_of_other_code_are_not_taken(tiny_dataset, two, tmp_path, monkeypatch):
+    given = {"baselines": [], "head": FAST, "seed": 3, "out": tmp_path / "results"}
+    sources = dict(fitting_code._sources())
+    edited = sources | {"genoprot_evaluate.heads/batches.py": b"# another way to draw batches"}
+
+    def run(text, fail_at):
+        monkeypatch.setattr(fitting_code, "_sources", lambda: iter(text.items()))
+        fitting_code.code_digest.cache_clear()
+        with monkeypatch.context() as patch:
+            calls = counted_training(patch, fail_at)
+            with suppress(KeyboardInterrupt):
+                evaluate({"alpha": two["alpha"]}, tiny_dataset, TASKS, **given)
+        fitting_code.code_digest.cache_clear()
+        return len(calls)
+
+    assert run(sources, fail_at=1) == 1
+    assert run(edited, fail_at=1) == 1
+    assert len(list(working_folder(given["out"]).glob("*.npz"))) == 2
+    assert run(sources, fail_at=None) == 1
+    assert (given["out"] / "results.json").exists()
+
+
+def test_every_source_of_the_fitting_code_counts(monkeypatch):
+    sources = dict(fitting_code._sources())
+    assert {"genoprot_evaluate.heads/training.py", "genoprot_evaluate.statistics"} < set(sources)
+    known = fitting_code.code_digest()
+    for name, text in sources.items():
+        changed = sources | {name: text + b"\n"}
+        monkeypatch.setattr(fitting_code, "_sources", lambda changed=changed: iter(changed.items()))
+        assert fitting_code.code_digest.__wrapped__() != known
+
+
+@pytest.mark.usefixtures("one_by_one")
+def test_kept_cells_do_not_count_beside_heads_of_another_run(tiny_dataset, two, tmp_path, monkeypatch):
+    given = {"baselines": [], "head": FAST}
+    evaluate(two, tiny_dataset, ["ppi"], seed=3, save_heads=tmp_path / "wanted", **given)
+    evaluate(two, tiny_dataset, ["ppi"], seed=4, save_heads=tmp_path / "heads", **given)
+    given |= {"seed": 3, "out": tmp_path / "results"}
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        counted_training(patch, fail_at=1)
+        evaluate(two, tiny_dataset, ["ppi"], **given)
+    evaluate(two, tiny_dataset, ["ppi"], save_heads=tmp_path / "heads", **given)
+    for name in two:
+        saved, wanted = (tmp_path / one / "ppi" / f"{name}.safetensors" for one in ("heads", "wanted"))
+        assert saved.read_bytes() == wanted.read_bytes()
 
 
 @pytest.mark.usefixtures("one_by_one")

@@ -14,6 +14,7 @@ import pytest
 
 import genoprot_datasets
 import genoprot_evaluate
+from genoprot_evaluate.evaluation.fitting_code import FITTING_CODE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = (genoprot_datasets, genoprot_evaluate)
@@ -52,6 +53,21 @@ FLOORS = {
         {"cli"},
     ),
 }
+
+# What the code of a fit imports without a part in it: its results are in the key of a kept fit themselves, or
+# it only carries them.
+NO_PART_IN_A_FIT = (
+    "genoprot_datasets.errors",
+    "genoprot_datasets.files",
+    "genoprot_datasets.published",
+    "genoprot_datasets.schema",
+    "genoprot_datasets.snapshots",
+    "genoprot_evaluate.encoders.kmer",
+    "genoprot_evaluate.evaluation.facts",
+    "genoprot_evaluate.evaluation.inputs",
+    "genoprot_evaluate.results",
+    "genoprot_evaluate.store",
+)
 
 
 def modules() -> list[str]:
@@ -99,6 +115,18 @@ def test_arrows_point_down(name):
         if here is None or there is None:
             continue
         assert there <= here, f"{name} imports {target}, which lies above it"
+
+
+def within(module: str, rooms: tuple[str, ...]) -> bool:
+    return any(module == room or module.startswith(room + ".") for room in rooms)
+
+
+@pytest.mark.parametrize("name", [name for name in modules() if within(name, FITTING_CODE)])
+def test_what_can_change_a_fit_is_in_the_digest_of_its_code(name):
+    for target in imported(name) - {package.__name__ for package in PACKAGES}:
+        assert within(target, (*FITTING_CODE, *NO_PART_IN_A_FIT)), (
+            f"{name} imports {target}: name it in FITTING_CODE where it can change a fit"
+        )
 
 
 def test_no_import_cycles():
