@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["GenoProtError", "SourceError", "meant"]
+__all__ = ["GenoProtError", "SourceError", "meant", "os_failure"]
 
 
 class GenoProtError(Exception):
@@ -61,3 +62,28 @@ def meant(name: str, known: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(name, list(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+_OS_FAILURES = {
+    errno.ENOSPC: "the disk is full; make room or write elsewhere, and give the same command again",
+    errno.EDQUOT: "the quota is used up; make room or write elsewhere, and give the same command again",
+    errno.EROFS: "lies on a file system that cannot be written; write elsewhere",
+    errno.EEXIST: "exists and is not a folder",
+    errno.ENOTDIR: "a file stands where a folder should be",
+    errno.EACCES: "this user may not read or write it",
+    errno.EPERM: "this user may not do that to it",
+}
+
+
+def os_failure(error: OSError) -> str | None:
+    """What an error of the operating system means to the user; None where it is of another kind.
+
+    Examples
+    --------
+    >>> os_failure(OSError(errno.EROFS, "Read-only file system", "/mnt/results"))
+    '/mnt/results: lies on a file system that cannot be written; write elsewhere'
+    """
+    if error.errno is None:
+        return None
+    words = _OS_FAILURES.get(error.errno, error.strerror)
+    return f"{error.filename}: {words}" if error.filename is not None else words

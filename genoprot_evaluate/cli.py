@@ -9,7 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from genoprot_datasets.errors import GenoProtError
+from genoprot_datasets.errors import GenoProtError, os_failure
+from genoprot_evaluate.parsing import Parser, ShowVersion
 
 __all__ = ["COMMANDS", "main"]
 
@@ -129,7 +130,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
 def _parser(requested: str | None) -> argparse.ArgumentParser:
     """Parser of all subcommands; only the requested one's module is imported."""
     listing = "\n".join(f"  {name:<16}{summary}" for name, (_, summary, _) in COMMANDS.items())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="genoprot",
         usage="genoprot COMMAND ...",
         add_help=False,
@@ -138,6 +139,7 @@ def _parser(requested: str | None) -> argparse.ArgumentParser:
         f"one command:\n{listing}",
     )
     parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
+    parser.add_argument("--version", action=ShowVersion, help=argparse.SUPPRESS)
     subparsers = parser.add_subparsers(
         dest="command", metavar="COMMAND", required=True, help=argparse.SUPPRESS
     )
@@ -164,17 +166,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 when the command did its work, 2 for input that cannot be used, 130 when interrupted.
+        0 when the command did its work, 2 for input that cannot be used or a place that cannot be read or
+        written, 130 when interrupted.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    requested = next((argument for argument in arguments if not argument.startswith("-")), None)
-    args = _parser(requested).parse_args(arguments)
-    module = importlib.import_module(COMMANDS[args.command][0])
     try:
-        return module.run(args)
+        requested = next((argument for argument in arguments if not argument.startswith("-")), None)
+        parser = _parser(requested)
+        if not arguments:
+            parser.print_help(sys.stderr)
+            return 2
+        args = parser.parse_args(arguments)
+        return importlib.import_module(COMMANDS[args.command][0]).run(args)
     except GenoProtError as error:
-        print(f"genoprot: error: {error}", file=sys.stderr)
-        return 2
+        return _refused(str(error))
     except KeyboardInterrupt:
         print("genoprot: interrupted", file=sys.stderr)
         return 130
@@ -182,6 +187,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output went away; a second complaint at interpreter exit helps nobody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        if (words := os_failure(error)) is None:
+            raise
+        return _refused(words)
+
+
+def _refused(words: str) -> int:
+    print(f"genoprot: error: {words}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

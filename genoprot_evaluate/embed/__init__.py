@@ -5,7 +5,7 @@ Started by ``genoprot embed`` or ``accelerate launch -m genoprot_evaluate.embed`
 
 from __future__ import annotations
 
-from genoprot_evaluate.embed.command import add_arguments, main, run
+from genoprot_evaluate.embed.command import add_arguments, run
 from genoprot_evaluate.embed.pipeline import embed
 
-__all__ = ["add_arguments", "embed", "main", "run"]
+__all__ = ["add_arguments", "embed", "run"]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Sequence
 
-from genoprot_datasets.errors import GenoProtError
 from genoprot_evaluate.embed.options import ATTENTION_KERNELS, ComputeOptions
 from genoprot_evaluate.embed.pipeline import embed
 from genoprot_evaluate.embed.precision import DTYPES
@@ -14,7 +11,7 @@ from genoprot_evaluate.encoders.base import MODALITIES
 from genoprot_evaluate.encoders.choices import add_readout_arguments, chosen_readout
 from genoprot_evaluate.encoders.registry import encoder_names
 
-__all__ = ["add_arguments", "main", "run"]
+__all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,15 +83,3 @@ def run(args: argparse.Namespace) -> int:
         readout=chosen_readout(args),
     )
     return 0
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run as ``python -m genoprot_evaluate.embed``; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="genoprot_evaluate.embed", description="Embed every sequence.")
-    add_arguments(parser)
-    args = parser.parse_args(argv)
-    try:
-        return run(args)
-    except GenoProtError as error:
-        print(f"genoprot: error: {error}", file=sys.stderr)
-        return 2

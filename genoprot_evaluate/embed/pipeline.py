@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from genoprot_datasets.errors import GenoProtError
+from genoprot_datasets.errors import GenoProtError, os_failure
 from genoprot_datasets.files import sha256_of
 from genoprot_datasets.published import PublishedDataset
 from genoprot_evaluate.embed.budget import Budget, calibrate, keep_budget, kept_budget, set_budget
@@ -276,5 +276,6 @@ def _writing(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or " ".join(str(error).split())
-        raise GenoProtError(f"{out}: {reason}; finished shards are kept") from None
+        reason = os_failure(error) or " ".join(str(error).split())
+        where = "" if error.filename is not None else f"{out}: "
+        raise GenoProtError(f"{where}{reason}; finished shards are kept") from None

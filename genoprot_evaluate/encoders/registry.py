@@ -157,12 +157,7 @@ def load_encoder(
     if not folder.is_dir() and str(name) in (installed := installed_encoders()):
         return made_encoder(str(name), loaded(installed[str(name)]), weights, device, modality, readout)
     if not folder.is_dir():
-        kind = "no such folder" if os.sep in str(name) else "unknown" + meant(str(name), REGISTRY)
-        raise GenoProtError(
-            f"encoder {str(name)!r}: {kind}; the built-in encoders are {', '.join(REGISTRY)}, "
-            "any folder or Hub id owner/name@revision with config.json, a tokenizer and safetensors weights "
-            "is one, and so is module:Class"
-        )
+        raise GenoProtError(f"encoder {str(name)!r}: {_unknown(str(name))}")
     if weights is not None:
         raise GenoProtError(f"encoder {name}: the folder itself holds the weights; leave out --weights")
     from genoprot_evaluate.encoders.auto import AutoEncoder
@@ -175,4 +170,14 @@ def load_encoder(
         trust_remote_code=trust_remote_code,
         name=called,
         **accepted_readout(str(name), AutoEncoder.load, readout),
+    )
+
+
+def _unknown(name: str) -> str:
+    kind = "no such folder" if os.sep in name else "unknown"
+    if close := meant(name, [*REGISTRY, *installed_encoders()]):
+        return f"{kind}{close}; `genoprot encoders` lists what there is"
+    return (
+        f"{kind}; the built-in encoders are {', '.join(REGISTRY)}, any folder or Hub id owner/name@revision "
+        "with config.json, a tokenizer and safetensors weights is one, and so is module:Class"
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from genoprot_evaluate.evaluation.command import main
+from genoprot_evaluate.cli import main
 
 __all__: list[str] = []
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["evaluate", *sys.argv[1:]]))

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from genoprot_datasets.errors import GenoProtError
+from genoprot_datasets.errors import GenoProtError, os_failure
 from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate import baselines
 from genoprot_evaluate.evaluation.examples import Split, TaskExamples
@@ -226,6 +226,8 @@ def run_cells(
         except GenoProtError as error:
             found = [Fit("ERROR", str(error))] * len(job)
         except Exception as error:  # a cell may fail in any way; the others go on
+            if isinstance(error, OSError) and os_failure(error) is not None:
+                raise  # they would fail as well
             found = [Fit("ERROR", " ".join(f"{type(error).__name__}: {error}".split()))] * len(job)
         seconds = (time.perf_counter() - started) / len(job)
         if watcher is not None:

@@ -23,7 +23,7 @@ from genoprot_evaluate.results import RECORD_NAME, read_record
 from genoprot_evaluate.store import EmbeddingTable, load_embeddings, run_folders
 from genoprot_evaluate.tables import WIDTH, format_scores
 
-__all__ = ["add_arguments", "main", "run"]
+__all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -162,18 +162,6 @@ def _what_is_there(out: Path, encoders: Sequence[str]) -> Iterator[str]:
                 yield f"{out / RECORD_NAME} of {', '.join(before) or 'the baselines'} will be replaced"
             if asked := record.models_of("language-model"):
                 yield f"{', '.join(asked)} will not be in it; genoprot llm adds kept answers again"
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run as ``python -m genoprot_evaluate.evaluation``; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="genoprot_evaluate.evaluation", description="Score all tasks.")
-    add_arguments(parser)
-    args = parser.parse_args(argv)
-    try:
-        return run(args)
-    except GenoProtError as error:
-        print(f"genoprot: error: {error}", file=sys.stderr)
-        return 2
 
 
 def _own_device(device: str, processes: Processes) -> str:

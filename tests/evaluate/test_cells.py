@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import time
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from genoprot_evaluate.evaluation.cells import IDENTITY_EDGES, Fit, run_cells, score_fit
 from genoprot_evaluate.evaluation.examples import Split, TaskExamples
@@ -26,6 +28,19 @@ def test_interrupted_run_does_not_wait_for_heads_in_training():
     assert next(cells)[0] == ("ppi", "quick")
     cells.close()
     assert len(epochs) < 1000
+
+
+def test_a_failed_cell_has_its_reason_but_a_full_disk_ends_the_run():
+    def fit(error):
+        def raising(cells, on_epoch):
+            raise error
+
+        return [found.reason for _, found, _ in run_cells([[("ppi", "a"), ("ppi", "b")]], raising)]
+
+    assert fit(ValueError("of\na cell")) == ["ValueError: of a cell"] * 2
+    assert fit(OSError("of a library")) == ["OSError: of a library"] * 2
+    with pytest.raises(OSError, match="No space left"):
+        fit(OSError(errno.ENOSPC, "No space left on device"))
 
 
 def test_scores_by_hand():

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import shlex
+import subprocess
+import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -29,11 +33,81 @@ def test_example_of_each_command_parses(name):
     assert callable(importlib.import_module(module).run)
 
 
-def test_unknown_command_is_refused(capsys):
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("embedd", "'embedd' is unknown (did you mean 'embed'?); see genoprot --help"),
+        ("zzz", "'zzz' is unknown; expected one of demo, sources, "),
+        ("embed --encoder kmer-4 --datset x", "genoprot embed: error: no option --datset (did you mean"),
+        (
+            "embed --encoder=kmer-4 --uot=x",
+            "no option --uot (did you mean '--out'?); see genoprot embed",
+        ),
+        ("encoders kmer-4", "genoprot encoders: error: 'kmer-4' is one argument too many"),
+        ("push results results/ --modle x", "genoprot push results: error: no option --modle (did you mean"),
+        (
+            "push datset x",
+            "argument WHAT: 'datset' is unknown (did you mean 'dataset'?)",
+        ),
+        ("report results/", "genoprot report: error: the following arguments are required: --out; see"),
+    ],
+)
+def test_what_is_mistyped_is_named_on_one_line_with_status_2(line, said, capsys):
     with pytest.raises(SystemExit) as stop:
-        main(["embedd"])
+        main(line.split())
     assert stop.value.code == 2
-    assert "embedd" in capsys.readouterr().err
+    complaint = capsys.readouterr().err
+    assert said in complaint
+    assert len(complaint.splitlines()) == 1
+
+
+def test_abbreviated_options_and_negative_values_are_taken():
+    args = _parser("build").parse_args(["build", "--source", "s", "--out", "o", "--melanoma-thresh", "-0.7"])
+    assert (args.sources, args.melanoma_threshold) == ("s", -0.7)
+
+
+def test_without_a_command_the_help_is_shown(capsys):
+    assert main([]) == 2
+    shown = capsys.readouterr().err
+    assert all(name in shown for name in COMMANDS)
+
+
+def test_version_is_that_of_the_distribution(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"geno-prot {version('geno-prot')}\n"
+
+
+@pytest.mark.parametrize("module", ["genoprot_evaluate.embed", "genoprot_evaluate.evaluation"])
+def test_modules_that_launchers_start_are_the_commands(module):
+    done = subprocess.run([sys.executable, "-m", module, "--uot", "x"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "no option --uot (did you mean '--out'?); see genoprot e" in done.stderr
+
+
+@pytest.mark.parametrize("below", ["", "deeper"])
+def test_a_place_that_cannot_be_written_gives_one_line_and_status_2(below, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["synthesize", "--genes", "100", "--out", str(tmp_path / "file" / "made" / below)]) == 2
+    [complaint] = capsys.readouterr().err.splitlines()
+    assert complaint.startswith(f"genoprot: error: {tmp_path / 'file'}")
+    assert "folder" in complaint
+
+
+def test_full_disks_are_told_of_and_faults_of_the_program_are_not_hidden(monkeypatch, capsys):
+    module = importlib.import_module("genoprot_evaluate.encoders.command")
+
+    def fail(error):
+        monkeypatch.setattr(module, "run", lambda args: (_ for _ in ()).throw(error))
+        return main(["encoders"])
+
+    assert fail(OSError(errno.ENOSPC, "No space left on device")) == 2
+    assert capsys.readouterr().err.startswith("genoprot: error: the disk is full; make room")
+    assert fail(OSError(errno.ENOSPC, "No space left on device", "out/x")) == 2
+    assert capsys.readouterr().err.startswith("genoprot: error: out/x: the disk is full; make room")
+    with pytest.raises(OSError, match="of a library"):
+        fail(OSError("of a library"))
 
 
 def test_missing_sources_give_one_line_and_status_2(tmp_path, capsys):

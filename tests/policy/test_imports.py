@@ -50,6 +50,7 @@ FLOORS = {
         {"embed", "baselines", "predict"},
         {"evaluation", "report", "conformance", "model_cards", "hub"},
         {"demo", "leaderboard", "llm"},
+        {"parsing"},
         {"cli"},
     ),
 }
@@ -98,7 +99,7 @@ def floor(name: str) -> int | None:
     package, _, rest = name.partition(".")
     if not rest:
         return None
-    room = rest.split(".")[0]
+    room = rest.split(".")[0] if not rest.endswith(".__main__") else "cli"
     for level, rooms in enumerate(FLOORS[package]):
         if room in rooms:
             return level
