@@ -91,6 +91,11 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
             "ask a language model the questions in words",
             "genoprot llm --model openai/gpt-4.1 --dataset llnl/geno-prot --form accession --out results/",
         ),
+        "combine": (
+            "genoprot_evaluate.combine",
+            "make one record of several, with other ensembles, training nothing",
+            "genoprot combine results/ other-results/ --members kmer-4 composition --out results-combined/",
+        ),
         "predict": (
             "genoprot_evaluate.predict",
             "apply a trained head to new pairs",
@@ -132,7 +137,7 @@ def _parser(requested: str | None) -> argparse.ArgumentParser:
     listing = "\n".join(f"  {name:<16}{summary}" for name, (_, summary, _) in COMMANDS.items())
     parser = Parser(
         prog="genoprot",
-        usage="genoprot COMMAND ...",
+        usage=argparse.SUPPRESS,
         add_help=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Asks encoders of DNA and proteins nine questions; genoprot COMMAND --help tells about "

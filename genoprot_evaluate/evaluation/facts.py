@@ -14,10 +14,9 @@ from genoprot_datasets.manifest import code_version
 from genoprot_datasets.published import PublishedDataset
 from genoprot_datasets.schema import FOLDS
 from genoprot_evaluate.baselines import BASELINES
-from genoprot_evaluate.combinations import COMBINATIONS
-from genoprot_evaluate.ensembles import ENSEMBLES
 from genoprot_evaluate.evaluation.cells import Fit
 from genoprot_evaluate.evaluation.examples import Split, TaskExamples
+from genoprot_evaluate.evaluation.voting import voting_models
 from genoprot_evaluate.results import FURTHER, PREDICTIONS, ScoredModel
 from genoprot_evaluate.store import EmbeddingTable
 
@@ -26,8 +25,7 @@ __all__ = ["dataset_facts", "further_table", "predictions_table", "scored_models
 
 def scored_models(tables: Mapping[str, EmbeddingTable], floors: Sequence[str]) -> dict[str, ScoredModel]:
     """Models of the record: the ensembles, the baselines, and every encoder that has a table."""
-    models = {name: ScoredModel("ensemble", name.split(":")[1] + " voting") for name in ENSEMBLES}
-    models |= {name: ScoredModel("combination", title) for name, title in COMBINATIONS.items()}
+    models = voting_models()
     for name in floors:
         width = tables[name].dimension if name in tables else None
         models[name] = ScoredModel("baseline", BASELINES[name], dimension=width)
@@ -60,13 +58,19 @@ def predictions_table(
                     "row": known.eval.row,
                     "accession_a": names[0],
                     "accession_b": names[1] if len(names) == 2 else pa.nulls(rows, pa.string()),
+                    "identity": _or_null(known.eval.identity, rows),
+                    "challenge": _or_null(known.eval.challenge, rows),
                     "model": pa.repeat(model, rows),
                     "label": known.eval.labels,
                     "predicted": found.predicted,
-                    "probability": pa.nulls(rows) if found.probability is None else found.probability,
+                    "probability": _or_null(found.probability, rows),
                 }
                 parts.append(pa.table(columns, schema=PREDICTIONS))
     return pa.concat_tables(parts)
+
+
+def _or_null(values: np.ndarray | None, rows: int) -> np.ndarray | pa.Array:
+    return pa.nulls(rows) if values is None else values
 
 
 def further_table(

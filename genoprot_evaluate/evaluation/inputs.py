@@ -85,15 +85,14 @@ def _embedded(encoder: Encoder, published: PublishedDataset, name: str) -> Embed
         return load_embeddings(embed(encoder, published, folder), name=name)
 
 
-def voters(members: Sequence[str] | None, tables: Mapping[str, EmbeddingTable]) -> tuple[str, ...]:
+def voters(members: Sequence[str] | None, encoders: Collection[str]) -> tuple[str, ...]:
     """Encoders that vote: those asked for, else `ensembles.default_members`."""
     if members is None:
-        return default_members(tables)
+        return default_members(encoders)
     for name in members:
-        if name not in tables:
-            raise GenoProtError(
-                f"ensemble member {name!r} has no embeddings here; there are {', '.join(tables) or 'none'}"
-            )
+        if name not in encoders:
+            known = ", ".join(sorted(encoders)) or "none"
+            raise GenoProtError(f"ensemble member {name!r} is none of the encoders; they are {known}")
     return tuple(sorted(set(members)))
 
 

@@ -41,7 +41,7 @@ from genoprot_evaluate.evaluation.inputs import (
 from genoprot_evaluate.evaluation.kept_fits import KeptFits, working_folder
 from genoprot_evaluate.evaluation.progress import Tell, Tracker
 from genoprot_evaluate.evaluation.species import ALL_SPECIES, accessions_of_species
-from genoprot_evaluate.evaluation.voting import combine_members, learn_to_combine
+from genoprot_evaluate.evaluation.voting import vote
 from genoprot_evaluate.heads import HeadConfig
 from genoprot_evaluate.results import ResultRecord, Score, check_folder, write_record
 
@@ -208,13 +208,12 @@ def evaluate(
         if task not in examples:
             reason = f"not in the dataset: {published.manifest['left_out'][task]}"
             keep(task, {model: Fit("N/A", reason) for model in own})
-        ensembles[task], votes = combine_members(fits[task], ballot)
-        keep(task, votes)
         labels = examples[task].train.labels if task in examples else np.empty(0)
-        learned, votes = learn_to_combine(fits[task], ensembles[task].members, labels)
-        if learned is not None:
-            combinations[task] = learned
-        keep(task, votes)
+        votes = vote(fits[task], ballot, labels)
+        ensembles[task] = votes.ensemble
+        if votes.combination is not None:
+            combinations[task] = votes.combination
+        keep(task, votes.fits)
     record = ResultRecord(
         dataset=dataset_facts(published, species),
         seed=int(seed),

@@ -84,6 +84,7 @@ class _TaskNames(argparse.Action):
         if LISTED not in values:
             setattr(namespace, self.dest, list(values))
             return
-        here = (Path(namespace.dataset) / MANIFEST_NAME).is_file()
-        print(task_list(PublishedDataset.open(namespace.dataset).manifest if here else None))
+        named = namespace.dataset
+        here = named is not None and (Path(named) / MANIFEST_NAME).is_file()
+        print(task_list(PublishedDataset.open(named).manifest if here else None))
         parser.exit()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,11 +20,51 @@ from genoprot_evaluate.combinations import (
 )
 from genoprot_evaluate.ensembles import ENSEMBLES, Vote, normalised_weights, soft
 from genoprot_evaluate.evaluation.cells import Fit
-from genoprot_evaluate.results import Combination, Ensemble
+from genoprot_evaluate.results import Combination, Ensemble, ScoredModel
 
-__all__ = ["combine_members", "learn_to_combine"]
+__all__ = ["Votes", "combine_members", "learn_to_combine", "vote", "voting_models"]
 
 Rule = Callable[[np.ndarray], Vote]
+
+
+class Votes(NamedTuple):
+    """What the models of a task say together.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Who votes.
+    combination : Combination or None
+        What was learned on the validation fold; None where nothing can be learned.
+    fits : mapping of str to Fit
+        By name of an ensemble or combination.
+    """
+
+    ensemble: Ensemble
+    combination: Combination | None
+    fits: Mapping[str, Fit]
+
+
+def voting_models() -> dict[str, ScoredModel]:
+    """The ensembles and combinations as models of a record."""
+    models = {name: ScoredModel("ensemble", name.split(":")[1] + " voting") for name in ENSEMBLES}
+    return models | {name: ScoredModel("combination", title) for name, title in COMBINATIONS.items()}
+
+
+def vote(fits: Mapping[str, Fit], ballot: Sequence[str], train_labels: np.ndarray) -> Votes:
+    """Let the members of the ensembles vote on a task.
+
+    Parameters
+    ----------
+    fits : mapping of str to Fit
+    ballot : sequence of str
+        Encoders that vote where they have predictions.
+    train_labels : ndarray, shape=(m,)
+        Classes of the train examples, of which `HeldOut.rows` are numbers.
+    """
+    ensemble, votes = combine_members(fits, ballot)
+    learned, more = learn_to_combine(fits, ensemble.members, train_labels)
+    return Votes(ensemble, learned, votes | more)
 
 
 def combine_members(fits: Mapping[str, Fit], ballot: Sequence[str]) -> tuple[Ensemble, dict[str, Fit]]:

@@ -9,15 +9,20 @@ from dataclasses import asdict, dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genoprot_datasets.errors import SourceError
 from genoprot_evaluate.comparison import compare_models
 from genoprot_evaluate.leaderboard.submissions import Submission
-from genoprot_evaluate.results import PREDICTIONS, Comparison, ResultRecord, Score, ScoredModel
+from genoprot_evaluate.results import (
+    PREDICTIONS,
+    Comparison,
+    ResultRecord,
+    Score,
+    ScoredModel,
+    refuse_other_examples,
+)
 
 __all__ = ["Board", "make_boards"]
 
 _NO_HEAD = json.dumps({})
-_EXAMPLE = ("task", "row", "sample", "accession_a", "accession_b", "label")
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +136,7 @@ def _compare(
 ) -> Mapping[str, tuple[Comparison, ...]]:
     """Comparisons of every two models whose predictions are known."""
     judged = [submission for submission in group if submission.predictions is not None]
-    _refuse_other_examples(judged)
+    refuse_other_examples((submission.path, submission.predictions) for submission in judged)
     parts = dict(_renamed(judged, own_names))
     if not parts:
         return {}
@@ -160,19 +165,3 @@ def _renamed(
                 place = part.column_names.index("model")
                 renamed = part.set_column(place, PREDICTIONS.field("model"), pa.repeat(shown, len(part)))
                 yield (task, shown), renamed
-
-
-def _refuse_other_examples(judged: Sequence[Submission]) -> None:
-    """Two submissions must have answered the same rows of each task that both have."""
-    seen: dict[str, tuple[Submission, pa.Table]] = {}
-    for submission in judged:
-        examples = submission.predictions.select(_EXAMPLE).group_by(_EXAMPLE, use_threads=False).aggregate([])
-        for task in pc.unique(examples["task"]).to_pylist():
-            rows = examples.filter(pc.equal(examples["task"], task)).sort_by("row")
-            first, known = seen.setdefault(task, (submission, rows))
-            if not known.equals(rows):
-                raise SourceError(
-                    submission.path,
-                    f"its predictions on {task} are of other examples than those of {first.path}, though "
-                    "both name the same dataset; `genoprot validate-record --dataset` tells which is wrong",
-                )

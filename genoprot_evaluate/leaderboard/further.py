@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.seeding import integer_seed
 from genoprot_evaluate.ensembles import ENSEMBLES
-from genoprot_evaluate.evaluation.cells import Fit, HeldOut, mean_accuracy, score_fit
+from genoprot_evaluate.evaluation.cells import Fit, mean_accuracy, score_fit
 from genoprot_evaluate.evaluation.examples import TaskExamples
+from genoprot_evaluate.evaluation.stored import Answers, answers_of, pooled_validation
 from genoprot_evaluate.evaluation.voting import learn_to_combine
 from genoprot_evaluate.heads import HeadConfig, divide_examples
 from genoprot_evaluate.leaderboard.differences import TOLERANCE, differences
@@ -26,19 +27,7 @@ LEARNED_TOLERANCE = 1e-6
 """Relative difference of what two runs of an optimiser find."""
 
 
-class _Answers(NamedTuple):
-    """What one head says of the examples of a part."""
-
-    row: np.ndarray
-    label: np.ndarray
-    probability: np.ndarray
-
-    def same_examples(self, row: np.ndarray, label: np.ndarray) -> bool:
-        """Whether these are the answers to some examples."""
-        return np.array_equal(self.row, row) and np.array_equal(self.label, label)
-
-
-Groups = Mapping[tuple[str, int, str], _Answers]
+Groups = Mapping[tuple[str, int, str], Answers]
 
 
 def faults_of_further(
@@ -71,7 +60,7 @@ def faults_of_further(
     if found:
         yield from (f"{task}, {fault}" for fault in found)
         return
-    groups = {key: _answers(table, *key) for key in keys}
+    groups = {key: answers_of(table, *key) for key in keys}
     found = [
         f"{task}, {model}: {fault}"
         for (part, _, model), answers in groups.items()
@@ -116,13 +105,7 @@ def _misplaced(
     return None
 
 
-def _answers(table: pa.Table, part: str, seed: int, model: str) -> _Answers:
-    for name, value in (("model", model), ("part", part), ("seed", seed)):
-        table = table.filter(pc.equal(table[name], value))
-    return _Answers(*(table[name].to_numpy() for name in _Answers._fields))
-
-
-def _impossible(part: str, found: _Answers) -> str | None:
+def _impossible(part: str, found: Answers) -> str | None:
     if np.any(np.diff(found.row) <= 0) or np.any(found.row < 0):
         return f"the rows of its {part} predictions do not rise"
     if not np.isin(found.label, (0, 1)).all():
@@ -132,7 +115,7 @@ def _impossible(part: str, found: _Answers) -> str | None:
     return None
 
 
-def _of_part(groups: Groups, part: str) -> dict[str, _Answers]:
+def _of_part(groups: Groups, part: str) -> dict[str, Answers]:
     return {model: found for (known, _, model), found in groups.items() if known == part}
 
 
@@ -174,7 +157,7 @@ def _faults_of_matched(
     yield from _faults_of_matched_votes(record, task, found)
 
 
-def _faults_of_matched_votes(record: ResultRecord, task: str, found: Mapping[str, _Answers]) -> Iterator[str]:
+def _faults_of_matched_votes(record: ResultRecord, task: str, found: Mapping[str, Answers]) -> Iterator[str]:
     ensemble = record.ensembles.get(task)
     if ensemble is None or not ensemble.members or not set(ensemble.members) <= found.keys():
         return
@@ -258,19 +241,12 @@ def _faults_of_combinations(
     members = () if ensemble is None else ensemble.members
     if not members or not set(members) <= held_out.keys() & fits.keys():
         return
-    rows = np.unique(np.concatenate([held_out[name].row for name in members]))
-    places = {name: np.searchsorted(rows, held_out[name].row) for name in members}
-    labels = np.zeros(len(rows), dtype=np.int8)
-    for name in members:
-        labels[places[name]] = held_out[name].label
-    for name in members:
-        if not np.array_equal(labels[places[name]], held_out[name].label):
-            yield f", {name}: the labels of its validation fold are not those of the other members"
-            return
-    voters = {
-        name: fits[name]._replace(held_out=HeldOut(places[name], held_out[name].probability))
-        for name in members
-    }
+    try:
+        pooled, _, labels = pooled_validation({name: held_out[name] for name in members})
+    except GenoProtError as error:
+        yield f", {error}"
+        return
+    voters = {name: fits[name]._replace(held_out=pooled[name]) for name in members}
     learned, votes = learn_to_combine(voters, members, labels)
     given = record.combinations.get(task)
     yield from (

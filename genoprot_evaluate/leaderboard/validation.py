@@ -13,14 +13,10 @@ import pyarrow.compute as pc
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.published import PublishedDataset
-from genoprot_datasets.schema import FOLDS
-from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate.comparison import compare_models
 from genoprot_evaluate.ensembles import ENSEMBLES, normalised_weights
 from genoprot_evaluate.evaluation.cells import Fit, score_fit
-from genoprot_evaluate.evaluation.examples import Split, TaskExamples, read_examples
-from genoprot_evaluate.evaluation.inputs import examples_without
-from genoprot_evaluate.evaluation.species import accessions_of_species
+from genoprot_evaluate.evaluation.stored import stored_examples
 from genoprot_evaluate.leaderboard.differences import TOLERANCE, differences
 from genoprot_evaluate.leaderboard.further import faults_of_further
 from genoprot_evaluate.leaderboard.submissions import Submission, read_submission
@@ -30,14 +26,15 @@ __all__ = ["add_arguments", "run", "validate_record"]
 
 _FROM_PREDICTIONS = ("accuracy", "auroc", "auprc", "mcc", "brier", "calibration_error", "eval_examples")
 _FROM_PREDICTIONS += ("unanswered",)
-_WITH_DATASET = ("challenge_accuracy", "challenge_examples", "identity_bins")
+_OF_PAIRS = ("challenge_accuracy", "challenge_examples", "identity_bins")
 
 
 def validate_record(path: str | Path, dataset: str | Path | PublishedDataset | None = None) -> list[str]:
     """Compute the scores of a record again from the predictions beside it.
 
     Computed again are accuracy, AUROC, AUPRC, MCC, Brier score and calibration error of each cell, the
-    intervals, the comparisons, the gains of encoders, and the votes of the five ensembles; from the further
+    intervals, the comparisons, the gains of encoders, the votes of the five ensembles, and, where identities
+    lie beside the predictions, the accuracies on challenge pairs and by identity; from the further
     predictions, where they lie beside the record, identity-matched accuracies, those of further seeds, the
     validation accuracies of encoders, how much the order of a pair matters, and what combinations learned.
     What training decides does not follow from what is kept, and is not checked.
@@ -47,8 +44,8 @@ def validate_record(path: str | Path, dataset: str | Path | PublishedDataset | N
     path : str or Path
         Folder written by `genoprot evaluate`, or its `results.json`.
     dataset : str, Path or PublishedDataset, optional
-        The dataset that the record names: then fingerprint, examples, labels and validation folds are
-        compared too, and the accuracies on challenge pairs and by identity are computed again.
+        The dataset that the record names: then fingerprint, examples, labels, identities and validation folds
+        are compared too.
 
     Returns
     -------
@@ -109,16 +106,18 @@ def _faults_of_task(submission: Submission, task: str, published: PublishedDatas
     named = sorted(scored & by_model.keys())
     if not named:
         return
-    examples = _examples(record, task, by_model[named[0]], published)
-    if isinstance(examples, str):
-        yield f"{task}: {examples}"
+    try:
+        examples = stored_examples(record, task, by_model[named[0]], published)
+    except GenoProtError as error:
+        yield f"{task}: {error}"
         return
     first = _key(by_model[named[0]])
     for name in named:
         if not _key(by_model[name]).equals(first):
             yield f"{task}, {name}: its examples or labels are not those of {named[0]}"
             return
-    checked = _FROM_PREDICTIONS + (_WITH_DATASET if published is not None else ())
+    known = published is not None or examples.eval.identity is not None
+    checked = _FROM_PREDICTIONS + (_OF_PAIRS if known else ())
     fits = {name: _fit(by_model[name]) for name in named}
     impossible = {name: _impossible(fits[name], record.models[name].kind) for name in named}
     yield from (f"{task}, {name}: {fault}" for name, fault in impossible.items() if fault is not None)
@@ -142,7 +141,7 @@ def _faults_of_task(submission: Submission, task: str, published: PublishedDatas
 
 
 def _key(table: pa.Table) -> pa.Table:
-    return table.select(["row", "sample", "accession_a", "accession_b", "label"])
+    return table.select(["row", "sample", "accession_a", "accession_b", "identity", "challenge", "label"])
 
 
 def _fit(table: pa.Table) -> Fit:
@@ -160,42 +159,6 @@ def _impossible(fit: Fit, kind: str) -> str | None:
     if not ((fit.probability >= 0) & (fit.probability <= 1)).all():
         return "a probability is not between 0 and 1"
     return None
-
-
-def _examples(
-    record: ResultRecord, task: str, table: pa.Table, published: PublishedDataset | None
-) -> TaskExamples | str:
-    """The eval examples that were answered, or in which way they are not those of the dataset."""
-    columns = [table[name] for name in ("accession_a", "accession_b")[: TASKS[task].arity]]
-    if any(column.null_count for column in columns):
-        return "an example lacks an accession"
-    row, labels, sample = (table[name].to_numpy() for name in ("row", "label", "sample"))
-    if np.any(np.diff(row) <= 0):
-        return "a row of the eval split comes twice"
-    if published is None:
-        names = pa.array(sorted(set().union(*(column.to_pylist() for column in columns))), pa.string())
-        members = np.stack([pc.index_in(column, value_set=names).to_numpy() for column in columns], axis=1)
-        split = Split(members, labels, sample, None, None, row)
-        return TaskExamples(task, names, split, split)
-    if task not in published.tasks:
-        return f"{published.name} has no such task"
-    species = {fold: record.dataset.get(f"{fold}_species", ()) for fold in FOLDS}
-    only = accessions_of_species(published, species)
-    examples = read_examples(published, task, only).of_samples(record.dataset.get("eval_samples"))
-    if task in record.dropped:
-        gone = set().union(*record.dropped[task].lacking.values())
-        examples = examples_without(published, examples, only, gone)
-    expected = [examples.accessions.take(pa.array(column)) for column in examples.eval.members.T]
-    same = np.array_equal(row, examples.eval.row) and all(
-        column.combine_chunks().equals(names) for column, names in zip(columns, expected)
-    )
-    if not same:
-        return f"its examples are not those of {published.name}"
-    if not np.array_equal(labels, examples.eval.labels):
-        return f"its labels are not those of {published.name}"
-    if not np.array_equal(sample, examples.eval.sample):
-        return f"its samples are not those of {published.name}"
-    return examples
 
 
 def _faults_of_ensembles(record: ResultRecord, task: str, fits: dict[str, Fit]) -> Iterator[str]:

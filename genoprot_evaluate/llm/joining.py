@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_evaluate.comparison import compare_models
@@ -18,20 +17,15 @@ from genoprot_evaluate.results import (
     PREDICTIONS,
     RECORD_NAME,
     ResultRecord,
+    Results,
     Score,
     ScoredModel,
     Survey,
     check_folder,
-    read_further,
-    read_predictions,
-    read_record,
-    write_record,
+    unite,
 )
 
 __all__ = ["Folder"]
-
-_NOT_ASKED = Score("N/A", "not asked")
-_NOT_SCORED = Score("N/A", "not scored in the run of this model")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,15 +35,12 @@ class Folder:
     Parameters
     ----------
     path : Path
-    record : ResultRecord
+    results : Results
         What the folder holds; without models where it holds nothing.
-    predictions, further : pyarrow.Table
     """
 
     path: Path
-    record: ResultRecord
-    predictions: pa.Table
-    further: pa.Table
+    results: Results
 
     @classmethod
     def open(cls, path: str | Path, dataset: Mapping[str, Any], seed: int) -> Folder:
@@ -71,8 +62,9 @@ class Folder:
         path = check_folder(path)
         if not (path / RECORD_NAME).is_file():
             empty = ResultRecord(dict(dataset), seed, {}, software_versions(), {}, {}, {})
-            return cls(path, empty, PREDICTIONS.empty_table(), FURTHER.empty_table())
-        record = read_record(path)
+            return cls(path, Results(str(path), empty, PREDICTIONS.empty_table(), FURTHER.empty_table()))
+        results = Results.read(path)
+        record = results.record
         if dict(record.dataset) != dict(dataset):
             differing = sorted(
                 key for key in {*record.dataset, *dataset} if record.dataset.get(key) != dataset.get(key)
@@ -86,10 +78,7 @@ class Folder:
                 f"{path}: its record leaves out the examples that an encoder lacks, and a language model is "
                 "asked about all; name another folder"
             )
-        further = read_further(path)
-        return cls(
-            path, record, read_predictions(path), FURTHER.empty_table() if further is None else further
-        )
+        return cls(path, results)
 
     def check(self, name: str, survey: Survey) -> None:
         """Refuse a name that stands for another model, or for the same one asked otherwise.
@@ -98,7 +87,7 @@ class Folder:
         ------
         GenoProtError
         """
-        known = self.record.models.get(name)
+        known = self.results.record.models.get(name)
         if known is None:
             return
         before = {} if known.asked is None else known.asked.asked()
@@ -129,30 +118,20 @@ class Folder:
         -------
         ResultRecord
         """
-        before = self.record
-        joined = {
-            task: {
-                **dict.fromkeys(before.models, _NOT_SCORED),
-                name: _NOT_ASKED,
-                **before.scores.get(task, {}),
-                **({name: scores[task]} if task in scores else {}),
-            }
-            for task in dict.fromkeys([*before.scores, *scores])
-        }
-        record = replace(before, models={**before.models, name: model}, scores=joined)
-        own = pc.equal(self.predictions["model"], name)
-        again = pc.is_in(self.predictions["task"], value_set=pa.array(list(scores), pa.string()))
-        kept = self.predictions.filter(pc.invert(pc.and_(own, again)))
-        together = _in_order(record, pa.concat_tables([kept, predictions]))
-        record = compare_models(record, together)
-        write_record(record, together, self.path, self.further)
+        before = self.results.record
+        own = ResultRecord(
+            dataset=before.dataset,
+            seed=before.seed,
+            head={},
+            versions=before.versions,
+            models={name: model},
+            scores={task: {name: score} for task, score in scores.items()},
+            ensembles={},
+        )
+        asked = Results(name, own, predictions, FURTHER.empty_table())
+        kept = self.results.without(name, list(scores)).with_model(name, model)
+        together = unite([kept, asked])
+        record = replace(together.record, combined_from=before.combined_from)
+        record = compare_models(record, together.predictions)
+        replace(together, record=record).write(self.path)
         return record
-
-
-def _in_order(record: ResultRecord, predictions: pa.Table) -> pa.Table:
-    """Predictions by task, in the order of the paper, and model."""
-    parts = [PREDICTIONS.empty_table()]
-    for task in record.tasks:
-        of_task = predictions.filter(pc.equal(predictions["task"], task))
-        parts += [of_task.filter(pc.equal(of_task["model"], name)) for name in sorted(record.models)]
-    return pa.concat_tables(parts)

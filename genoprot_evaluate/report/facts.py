@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from genoprot_datasets.schema import FOLDS
-from genoprot_evaluate.results import ResultRecord
+from genoprot_evaluate.results import RECORD_NAME, ResultRecord
 
 __all__ = ["CAVEATS", "numbered_reasons", "printable", "run_facts"]
 
@@ -43,6 +43,7 @@ def run_facts(record: ResultRecord) -> list[tuple[str, str]]:
         ("Seed", str(record.seed)),
         ("Head", _settings(record.head) or "none"),
         *_asked(record),
+        *_combined_from(record),
         ("Versions", _settings(record.versions)),
         ("Layout of the record", f"schema version {record.schema_version}"),
     ]
@@ -75,6 +76,15 @@ def _asked(record: ResultRecord) -> list[tuple[str, str]]:
         told = {key: value for key, value in words.items() if value not in (None, ())}
         found.append((f"How {name} was asked", _settings(told)))
     return found
+
+
+def _combined_from(record: ResultRecord) -> list[tuple[str, str]]:
+    """Records that this one was combined from, with the beginning of the digest of each."""
+    origins = [
+        f"{origin.name} ({RECORD_NAME} {origin.files.get(RECORD_NAME, 'unknown')[:12]})"
+        for origin in record.combined_from
+    ]
+    return [("Combined from", ", ".join(origins))] if origins else []
 
 
 def _fallen_away(record: ResultRecord) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ __all__ = [
     "KINDS",
     "STATUSES",
     "Combination",
+    "CombinedRecord",
     "Comparison",
     "Dropped",
     "Ensemble",
@@ -283,3 +284,25 @@ class Dropped:
     lacking: Mapping[str, tuple[str, ...]]
     train: int
     eval: int
+
+
+@dataclass(frozen=True)
+class CombinedRecord:
+    """A record whose predictions another one was combined from.
+
+    Parameters
+    ----------
+    name : str
+        Of its folder.
+    files : mapping of str to str
+        SHA-256 by name of the file.
+    models : tuple of str
+        Those of its models that are in the combined record, sorted.
+    versions : mapping of str to str
+        Of the software that its numbers depend on.
+    """
+
+    name: str
+    files: Mapping[str, str]
+    models: tuple[str, ...]
+    versions: Mapping[str, str]

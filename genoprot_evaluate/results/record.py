@@ -17,6 +17,7 @@ from genoprot_evaluate.results.cells import (
     KINDS,
     STATUSES,
     Combination,
+    CombinedRecord,
     Comparison,
     Dropped,
     Ensemble,
@@ -24,52 +25,28 @@ from genoprot_evaluate.results.cells import (
     Score,
     ScoredModel,
 )
-from genoprot_evaluate.results.columns import read_columns
 from genoprot_evaluate.results.decoding import Misfit, decode
 from genoprot_evaluate.results.further import FURTHER, FURTHER_NAME
+from genoprot_evaluate.results.predictions import PREDICTIONS, PREDICTIONS_NAME
 
 __all__ = [
-    "PREDICTIONS",
-    "PREDICTIONS_NAME",
     "RECORD_NAME",
     "SCHEMA_VERSION",
     "ResultRecord",
     "check_folder",
-    "read_predictions",
     "read_record",
     "write_record",
 ]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Version of the layout of `results.json`.
 
 Each version has more keys than the one before and no other meaning for any of them.
 """
 
-_READABLE = (1, 2, 3)
+_READABLE = (1, 2, 3, 4)
 
 RECORD_NAME = "results.json"
-PREDICTIONS_NAME = "predictions.parquet"
-
-PREDICTIONS = pa.schema(
-    [
-        pa.field("task", pa.string(), nullable=False),
-        pa.field("sample", pa.int8(), nullable=False),
-        pa.field("row", pa.int32(), nullable=False),
-        pa.field("accession_a", pa.string(), nullable=False),
-        pa.field("accession_b", pa.string()),
-        pa.field("model", pa.string(), nullable=False),
-        pa.field("label", pa.int8(), nullable=False),
-        pa.field("predicted", pa.int8(), nullable=False),
-        pa.field("probability", pa.float64()),
-    ]
-)
-"""Predictions: one row per task, model and eval example.
-
-`row` counts the rows of the task's eval split from 0; `accession_b` is null for a single record; `label` is
-the true class, `predicted` the model's, -1 for an answer of a language model that cannot be read;
-`probability` is that of class 1, for an ensemble its score, null for a model that gives answers only.
-"""
 
 
 @dataclass(frozen=True)
@@ -101,6 +78,8 @@ class ResultRecord:
         By task: every encoder that has predictions, with every ensemble.
     dropped : mapping of str to Dropped
         By task; tasks that are scored on all their examples are not there.
+    combined_from : tuple of CombinedRecord
+        Records whose predictions it was combined from; empty for a record of one run.
     schema_version : int
     """
 
@@ -115,6 +94,7 @@ class ResultRecord:
     combinations: Mapping[str, Combination] = field(default_factory=dict)
     gains: Mapping[str, tuple[Gain, ...]] = field(default_factory=dict)
     dropped: Mapping[str, Dropped] = field(default_factory=dict)
+    combined_from: tuple[CombinedRecord, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -306,29 +286,3 @@ def read_record(path: str | Path) -> ResultRecord:
     except ValueError as error:
         raise SourceError(path, f"not a result record ({error})") from None
     return ResultRecord.from_json(text, path)
-
-
-def read_predictions(path: str | Path) -> pa.Table:
-    """Read the predictions that lie beside a result record.
-
-    Parameters
-    ----------
-    path : str or Path
-        The folder, or its `predictions.parquet`.
-
-    Returns
-    -------
-    pyarrow.Table
-        With the columns of `PREDICTIONS`.
-
-    Raises
-    ------
-    SourceError
-        If there are no predictions, or they cannot be read.
-    """
-    path = Path(path)
-    if path.is_dir():
-        path = path / PREDICTIONS_NAME
-    if not path.exists():
-        raise SourceError(path, "not found; `genoprot evaluate --out FOLDER` writes it")
-    return read_columns(path, PREDICTIONS)

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pytest
 from hub_fixtures import built_dataset, hub, online, small_sources  # noqa: F401
 from llm_fixtures import llm, server  # noqa: F401
+from variant_datasets import matched_dataset, two_species  # noqa: F401
 
 from genoprot_datasets.files import sha256_of, write_parquet
 from genoprot_datasets.published import MANIFEST_NAME, split_path

@@ -17,9 +17,12 @@ from genoprot_evaluate.report.exports import scores_csv, scores_markdown
 from genoprot_evaluate.results import (
     FURTHER,
     FURTHER_VERSION,
+    PREDICTIONS,
+    PREDICTIONS_VERSION,
     SCHEMA_VERSION,
     ResultRecord,
     read_further,
+    read_predictions,
     read_record,
 )
 from genoprot_evaluate.tables import format_scores, score_rows
@@ -39,8 +42,9 @@ def archived(request) -> tuple[dict, ResultRecord]:
 def test_there_is_one_of_each_version():
     records = [f"results-v{n}.json" for n in VERSIONS]
     further = [f"further-predictions-v{n}.parquet" for n in range(1, FURTHER_VERSION + 1)]
+    predictions = [f"predictions-v{n}.parquet" for n in range(1, PREDICTIONS_VERSION + 1)]
     heads = [f"head-v{n}.safetensors" for n in range(1, HEAD_VERSION + 1)]
-    assert sorted(path.name for path in ARCHIVES.iterdir()) == [*further, *heads, *records]
+    assert sorted(path.name for path in ARCHIVES.iterdir()) == [*further, *heads, *predictions, *records]
 
 
 def test_further_predictions_are_read():
@@ -48,6 +52,18 @@ def test_further_predictions_are_read():
     assert table.schema.names == FURTHER.names
     assert sorted(set(table["part"].to_pylist())) == ["matched", "seed", "validation"]
     assert table["probability"].to_pylist() == [0.25, 0.75, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("version", range(1, PREDICTIONS_VERSION + 1))
+def test_predictions_are_read(version):
+    table = read_predictions(ARCHIVES / f"predictions-v{version}.parquet")
+    assert table.schema.equals(PREDICTIONS, check_metadata=True)
+    found = table.to_pylist()
+    assert [row["probability"] for row in found] == [0.25, 0.75, None, None] * 2
+    assert [row["predicted"] for row in found] == [0, 1, -1, -1] * 2
+    known = [0.125, 0.5] if version > 1 else [None, None]
+    assert [row["identity"] for row in found] == known * 2 + [None] * 4
+    assert [row["challenge"] for row in found] == ([False, True] if version > 1 else known) * 2 + [None] * 4
 
 
 def test_a_head_of_vectors_without_a_view_is_read_and_applied():

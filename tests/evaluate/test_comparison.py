@@ -68,6 +68,8 @@ def make_run(tasks=("ppi", "melanoma"), seed: int = 0) -> tuple[ResultRecord, pa
                 "row": np.arange(len(rows), dtype=np.int32),
                 "accession_a": [names[place] for place in first[rows]],
                 "accession_b": [None if second is None else names[second[place]] for place in rows],
+                "identity": [None] * len(rows),
+                "challenge": [None] * len(rows),
                 "model": [name] * len(rows),
                 "label": truth.astype(np.int8),
                 "predicted": guess.astype(np.int8),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import shutil
 
@@ -11,12 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from variant_datasets import HUMAN, YEAST
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.files import write_parquet
 from genoprot_datasets.published import PublishedDataset, split_path
-from genoprot_datasets.schema import FOLDS, SEQUENCES, SEQUENCES_CONFIG, task_schema
-from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate.evaluation import evaluate
 from genoprot_evaluate.evaluation.examples import read_examples
 from genoprot_evaluate.evaluation.species import accessions_of_species
@@ -25,39 +23,7 @@ from genoprot_evaluate.report.facts import run_facts
 from genoprot_evaluate.results import ResultRecord, read_predictions
 
 FAST = HeadConfig(hidden=(8,), epochs=2)
-HUMAN, YEAST, MOUSE = 9606, 559292, 10090
-
-
-def _pairs(fold, by_species):
-    """Pairs of one species, as many of each species, class and sample, as merging leaves them."""
-    rng = np.random.default_rng(len(fold))
-    rows = []
-    samples = range(10) if fold == "eval" else [None]
-    for sample, label, members in itertools.product(samples, (0, 1), by_species):
-        for _ in range(20 if sample is None else 4):
-            a, b = rng.choice(members, size=2, replace=False)
-            row = {"accession_a": a, "accession_b": b, "label": label, "identity": 0.3, "challenge": False}
-            rows.append(row if sample is None else row | {"sample": sample})
-    return pa.Table.from_pylist(rows, schema=task_schema(TASKS["ppi"], fold))
-
-
-@pytest.fixture(scope="module")
-def two_species(tiny_dataset, tmp_path_factory):
-    """The small dataset with every third record of yeast, and its pairs within one species."""
-    folder = tmp_path_factory.mktemp("two") / "geno-prot"
-    shutil.copytree(tiny_dataset, folder)
-    yeast = set()
-    for fold in FOLDS:
-        path = folder / split_path(SEQUENCES_CONFIG, fold)
-        table = pq.read_table(path)
-        names = table["accession"].to_pylist()
-        taxa = [YEAST if int(name[1:]) % 3 == 0 else HUMAN for name in names]
-        column = table.column_names.index("species")
-        write_parquet(table.set_column(column, SEQUENCES.field("species"), pa.array(taxa)), path)
-        by_species = [[n for n, taxon in zip(names, taxa) if taxon == one] for one in (HUMAN, YEAST)]
-        yeast |= set(by_species[1])
-        write_parquet(_pairs(fold, by_species), folder / split_path("ppi", fold))
-    return folder, yeast
+MOUSE = 10090
 
 
 def test_examples_are_of_the_species_asked_for(two_species):

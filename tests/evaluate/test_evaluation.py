@@ -314,7 +314,7 @@ def test_without_encoders_only_baselines_are_scored(tiny_dataset):
     ("options", "message"),
     [
         ({"tasks": ["ppi", "stability"]}, "unknown task 'stability'; the tasks are pfam"),
-        ({"members": ["gamma"]}, "ensemble member 'gamma' has no embeddings here; there are alpha, beta"),
+        ({"members": ["gamma"]}, "ensemble member 'gamma' is none of the encoders; they are alpha, beta"),
         ({"baselines": ["luck"]}, "unknown baseline 'luck'"),
         ({"seed": -1}, "seed -1 is negative"),
         ({"missing": "ignore"}, "missing='ignore'"),

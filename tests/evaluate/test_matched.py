@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from genoprot_datasets.files import write_parquet
-from genoprot_datasets.published import MANIFEST_NAME, split_path
-from genoprot_datasets.tasks import matched_config
 from genoprot_evaluate.evaluation import evaluate
 from genoprot_evaluate.heads import HeadConfig
 from genoprot_evaluate.statistics import accuracy
 
 FAST = HeadConfig(hidden=(8,), epochs=4)
 ACCESSIONS = [f"Q{number:05d}" for number in range(40)]
-
-
-@pytest.fixture(scope="module")
-def matched_dataset(tiny_dataset, tmp_path_factory):
-    """The small dataset, in which the matched variant of one task has every other eval pair, turned round."""
-    folder = tmp_path_factory.mktemp("matched") / "dataset"
-    shutil.copytree(tiny_dataset, folder)
-    table = pq.read_table(folder / split_path("ppi", "eval"))
-    chosen = table.take(np.arange(0, len(table), 2)[::-1])
-    labels = pa.array(1 - chosen["label"].to_numpy(), pa.int8())
-    turned = chosen.set_column(chosen.column_names.index("label"), "label", labels)
-    write_parquet(turned, folder / split_path(matched_config("ppi"), "eval"))
-    manifest = json.loads((folder / MANIFEST_NAME).read_text())
-    manifest["tasks"]["ppi"]["matched"] = {"train": {}, "eval": {}}
-    (folder / MANIFEST_NAME).write_text(json.dumps(manifest))
-    return folder
 
 
 def test_matched_pairs_get_the_answers_that_the_same_pairs_get_elsewhere(

@@ -14,6 +14,7 @@ from genoprot_evaluate.heads import HeadConfig
 from genoprot_evaluate.results import (
     PREDICTIONS,
     Combination,
+    CombinedRecord,
     Comparison,
     Dropped,
     Ensemble,
@@ -64,6 +65,7 @@ def make_record(**changes) -> ResultRecord:
         "combinations": {"ppi": Combination(("zeta",), 4, {"zeta": 2}, {"zeta": 0.5}, -0.1, {"zeta": 1.5})},
         "gains": {"ppi": (Gain("zeta", "ensemble:soft", 0.7, 0.6, 0.05, 0.15, 0.01),)},
         "dropped": {"ppi": Dropped({"zeta": ("P00009",)}, 3, 2)},
+        "combined_from": (CombinedRecord("one", {"results.json": "0" * 64}, ("zeta",), {"numpy": "2.0"}),),
     }
     return ResultRecord(**facts | changes)
 
@@ -75,6 +77,8 @@ def make_predictions(rows: int = 4) -> pa.Table:
         "row": np.arange(rows, dtype=np.int32),
         "accession_a": ["P00001"] * rows,
         "accession_b": ["P00002", None] * (rows // 2),
+        "identity": [0.25, None] * (rows // 2),
+        "challenge": [True, None] * (rows // 2),
         "model": ["zeta"] * rows,
         "label": np.ones(rows, dtype=np.int8),
         "predicted": np.ones(rows, dtype=np.int8),
@@ -101,7 +105,7 @@ def test_floats_are_written_to_the_last_digit_and_keys_sorted():
     assert "0.30000000000000004" in text
     raw = json.loads(text)
     assert list(raw) == sorted(raw)
-    assert raw["schema_version"] == 3
+    assert raw["schema_version"] == 4
     assert raw["scores"]["ppi"]["zeta"]["accuracy"]["samples"] == [0.1 + 0.2, 0.5]
     assert make_record().to_dict() == raw
 
@@ -167,7 +171,7 @@ def _changed(change) -> str:
     [
         ("{", "not valid JSON"),
         ("[]", "schema_version is None"),
-        (_changed(lambda raw: raw.update(schema_version=4)), "schema_version is 4; .* reads 1, 2, 3"),
+        (_changed(lambda raw: raw.update(schema_version=5)), "schema_version is 5; .* reads 1, 2, 3, 4"),
         (_changed(lambda raw: raw.update(extra=1)), "record: unknown key 'extra'"),
         (_changed(lambda raw: raw.update(scores=[])), "scores: expected an object, found list"),
         (_changed(lambda raw: raw["scores"].update(ppi=1)), "scores.ppi: expected an object, found int"),
@@ -206,6 +210,9 @@ def test_predictions_that_cannot_be_used_are_refused(tmp_path):
     path.write_text("no table")
     with pytest.raises(SourceError, match="not a readable Parquet file"):
         read_predictions(tmp_path)
+    pq.write_table(make_predictions().replace_schema_metadata({"genoprot_schema_version": "3"}), path)
+    with pytest.raises(SourceError, match="schema version 3; this version of genoprot reads none, 2"):
+        read_predictions(path)
     pq.write_table(make_predictions().drop_columns(["accession_b", "label"]), path)
     with pytest.raises(SourceError, match="no column accession_b, label"):
         read_predictions(path)

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from test_matched import matched_dataset  # noqa: F401
 
 from genoprot_datasets.errors import SourceError
 from genoprot_datasets.seeding import generator

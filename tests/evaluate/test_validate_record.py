@@ -84,6 +84,10 @@ FORGED = {
         ),
         r"pfam: comparisons\.0\.p is 0\.001",
     ),
+    "a challenge accuracy": (
+        lambda r: with_cell(r, "pfam", "two", challenge_accuracy=0.99),
+        r"pfam, two: challenge_accuracy is 0\.99, its predictions give",
+    ),
     "a gain": (
         lambda r: replace(
             r, gains={**r.gains, "pfam": (replace(r.gains["pfam"][0], together=0.9), *r.gains["pfam"][1:])}
@@ -186,6 +190,10 @@ def test_easier_examples_are_found_with_the_dataset(results, tmp_path, tiny_data
 
     forged = rewritten(results, tmp_path / "forged", column="label", values=easier)
     assert any("labels are not those of" in fault for fault in validate_record(forged, tiny_dataset))
+    alike = rewritten(
+        results, tmp_path / "alike", column="identity", values=lambda p: np.full(len(p), 0.5, np.float32)
+    )
+    assert any("pfam: its identities are not those of" in f for f in validate_record(alike, tiny_dataset))
     fewer = rewritten(results, tmp_path / "fewer", keep=lambda p: pc.greater(p["row"], 3))
     assert any("its examples are not those of" in fault for fault in validate_record(fewer, tiny_dataset))
 

@@ -49,7 +49,7 @@ FLOORS = {
         {"encoders", "store", "heads", "ranking", "comparison", "gains", "grids", "tables"},
         {"embed", "baselines", "predict"},
         {"evaluation", "report", "conformance", "model_cards", "hub"},
-        {"demo", "leaderboard", "llm"},
+        {"combine", "demo", "leaderboard", "llm"},
         {"parsing"},
         {"cli"},
     ),
