@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["is_accession", "is_protein_identifier"]
+__all__ = ["bare_accession", "is_accession", "is_protein_identifier"]
 
 _ACCESSION = re.compile(r"[OPQ][0-9][A-Z0-9]{3}[0-9]|[A-NR-Z][0-9](?:[A-Z][A-Z0-9]{2}[0-9]){1,2}")
 _ISOFORM = re.compile(r"[1-9][0-9]{0,3}")
@@ -35,3 +35,15 @@ def is_protein_identifier(text: str) -> bool:
     """
     accession, hyphen, isoform = text.partition("-")
     return is_accession(accession) and (not hyphen or _ISOFORM.fullmatch(isoform) is not None)
+
+
+def bare_accession(text: str) -> str:
+    """The accession in a name that has a version, an isoform or the bars of a FASTA header besides.
+
+    Examples
+    --------
+    >>> [bare_accession(name) for name in ("p04637", " P04637.4", "P04637-2", "sp|P04637|P53_HUMAN", "TP53")]
+    ['P04637', 'P04637', 'P04637', 'P04637', 'TP53']
+    """
+    fields = text.strip().upper().split("|")
+    return re.split(r"[.\s-]", fields[1] if len(fields) > 1 else fields[0], maxsplit=1)[0]

@@ -101,6 +101,8 @@ def refuse_gaps(name: str, table: EmbeddingTable, examples: Iterable[TaskExample
     known = tuple(examples)
     needed, lacking = _gaps(table, known)
     if lacking:
+        if otherwise := table.spelled_otherwise(lacking):
+            raise GenoProtError(f"embeddings {name!r} lack {_count(needed, lacking)}; {otherwise}")
         raise GenoProtError(
             f"embeddings {name!r} lack {_count(needed, lacking)}; {_concerned(table, known)}; "
             "embed the whole dataset, mark such cells N/A with --missing mark, or score everybody without "
@@ -174,8 +176,8 @@ def drop_gaps(
         if len(lacking) > share * needed:
             raise GenoProtError(
                 f"embeddings {name!r} lack {_count(needed, lacking)}, more than the {share:.1%} that may be "
-                f"missing; {_concerned(table, examples.values())}; embed the whole dataset, or raise "
-                "--missing-share"
+                f"missing; {_concerned(table, examples.values())}; "
+                + (table.spelled_otherwise(lacking) or "embed the whole dataset, or raise --missing-share")
             )
         absent[name] = set(lacking)
     kept, dropped = {}, {}

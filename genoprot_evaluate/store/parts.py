@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 
 from genoprot_datasets.errors import SourceError
 
-__all__ = ["Part", "array_part", "block_rows", "parquet_part", "table_part", "tensors_part"]
+__all__ = ["Part", "array_part", "block_rows", "missing_shards", "parquet_part", "table_part", "tensors_part"]
 
 MOST_BYTES = 64_000_000_000
 """Bytes that the two columns of a file may take in memory."""
@@ -21,7 +22,11 @@ MOST_BYTES = 64_000_000_000
 BLOCK_BYTES = 32_000_000
 """Bytes of vectors that are read at once."""
 
+_SHOWN = 5
+
 _COLUMNS = ("accession", "embedding")
+
+_COUNTED = re.compile(r"(?P<stem>.*?)(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suffix>\.\w+)")
 
 
 class Part(NamedTuple):
@@ -49,13 +54,37 @@ def block_rows(width: int) -> int:
     return max(1, BLOCK_BYTES // (4 * max(1, width)))
 
 
+def missing_shards(paths: Sequence[Path]) -> list[str]:
+    """Names of files that are not among some whose names count them, as ``x-00000-of-00003.parquet`` does.
+
+    Examples
+    --------
+    >>> missing_shards([Path("e/x-00000-of-00003.parquet"), Path("e/x-00002-of-00003.parquet")])
+    ['x-00001-of-00003.parquet']
+    """
+    groups: dict[tuple[str, str, str], set[int]] = {}
+    for counted in filter(None, (_COUNTED.fullmatch(path.name) for path in paths)):
+        groups.setdefault((counted["stem"], counted["count"], counted["suffix"]), set()).add(
+            int(counted["number"])
+        )
+    missing = []
+    for (stem, count, suffix), numbers in groups.items():
+        first = int(int(count) in numbers)  # some count from one
+        missing += [
+            f"{stem}{number:05}-of-{count}{suffix}"
+            for number in range(first, first + int(count))
+            if number not in numbers
+        ]
+    return sorted(missing)
+
+
 def array_part(where: str, accessions: list[str], vectors: np.ndarray) -> Part:
     """Rows of a matrix in memory."""
 
     def blocks() -> Iterator[np.ndarray]:
         step = block_rows(vectors.shape[1])
         for start in range(0, len(vectors), step):
-            yield np.asarray(vectors[start : start + step], dtype=np.float32)
+            yield _float32(vectors[start : start + step])
 
     return Part(where, accessions, vectors.shape[1], blocks)
 
@@ -69,9 +98,7 @@ def table_part(where: str, table: pa.Table) -> Part:
         If a column is missing or holds something else, or there are no rows.
     """
     _check_columns(where, table.schema)
-    accessions = [str(accession) for accession in table["accession"].to_pylist()]
-    if not accessions:
-        raise SourceError(where, "no rows")
+    accessions = _accessions_of(where, table["accession"])
     column = table["embedding"]
     width = _width_of(where, accessions, column.slice(0, 1))
 
@@ -98,10 +125,7 @@ def parquet_part(path: Path) -> Part:
             size = sum(group.total_byte_size for group in groups)
             if size > MOST_BYTES:
                 raise SourceError(path, f"{size:,} bytes of columns are more than {MOST_BYTES:,}")
-            column = file.read(["accession"])["accession"]
-            accessions = [str(accession) for accession in column.to_pylist()]
-            if not accessions:
-                raise SourceError(where, "no rows")
+            accessions = _accessions_of(where, file.read(["accession"])["accession"])
             first = next(file.iter_batches(1, columns=["embedding"])).column(0)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from None
@@ -146,7 +170,7 @@ def tensors_part(path: Path) -> Part:
                     raise SourceError(
                         path,
                         f"a tensor {tensor.get_dtype()} of shape {found}; expected one vector per accession, "
-                        f"F16, F32 or F64, of shape {shape}",
+                        "named by it, F16, F32 or F64, all of one length",
                         record=accession,
                     )
     except (SafetensorError, OSError) as error:
@@ -158,11 +182,17 @@ def tensors_part(path: Path) -> Part:
             with safe_open(path, framework="numpy") as file:
                 for start in range(0, len(accessions), step):
                     names = accessions[start : start + step]
-                    yield np.stack([file.get_tensor(name).astype(np.float32) for name in names])
+                    yield np.stack([_float32(file.get_tensor(name)) for name in names])
         except (SafetensorError, OSError) as error:
             raise _unreadable(path, error, "safetensors") from None
 
     return Part(str(path), accessions, shape[0], blocks)
+
+
+def _float32(values: np.ndarray) -> np.ndarray:
+    # What float32 cannot hold becomes infinity, which is refused with its accession.
+    with np.errstate(over="ignore"):
+        return np.asarray(values, dtype=np.float32)
 
 
 def _opened(path: Path) -> pq.ParquetFile:
@@ -174,12 +204,29 @@ def _unreadable(path: Path, error: Exception, kind: str = "Parquet") -> SourceEr
     return SourceError(path, f"not a readable {kind} file ({' '.join(str(error).split())})")
 
 
+def _accessions_of(where: str, column: pa.ChunkedArray) -> list[str]:
+    accessions = column.to_pylist()
+    if not accessions:
+        raise SourceError(where, "no rows")
+    if None in accessions:
+        raise SourceError(where, f"row {accessions.index(None)}, counted from 0, has no accession")
+    return [str(accession) for accession in accessions]
+
+
 def _check_columns(where: str, schema: pa.Schema) -> None:
     missing = [column for column in _COLUMNS if column not in schema.names]
     if missing:
-        raise SourceError(where, f"no column {', '.join(missing)}; it has {', '.join(schema.names)}")
+        shown = ", ".join(schema.names[:_SHOWN]) + (", ..." if len(schema.names) > _SHOWN else "")
+        raise SourceError(
+            where,
+            f"no column {', '.join(missing)}; it has {shown}; expected accession (of UniProt) and "
+            "embedding (a list of numbers)",
+        )
     kind = schema.field("embedding").type
-    if not (pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+    if not (
+        (pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind))
+        and (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type))
+    ):
         raise SourceError(where, f"column embedding is {kind}, not a list of numbers")
 
 
@@ -206,9 +253,5 @@ def _checked_blocks(
                 f"a vector of width {widths[row]}, but {width} before it",
                 record=accessions[start + row],
             )
-        try:
-            values = pc.list_flatten(column).to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
-        except (ValueError, TypeError, pa.ArrowException):
-            raise SourceError(where, f"column embedding is {column.type}, not a list of numbers") from None
-        yield values.reshape(len(column), width)
+        yield _float32(pc.list_flatten(column).to_numpy(zero_copy_only=False)).reshape(len(column), width)
         start += len(column)

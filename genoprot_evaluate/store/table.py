@@ -14,8 +14,16 @@ import pyarrow as pa
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.snapshots import parse_hub_id
+from genoprot_datasets.sources.accessions import bare_accession, is_accession
 from genoprot_evaluate.store.mapping import gathered_rows
-from genoprot_evaluate.store.parts import Part, array_part, parquet_part, table_part, tensors_part
+from genoprot_evaluate.store.parts import (
+    Part,
+    array_part,
+    missing_shards,
+    parquet_part,
+    table_part,
+    tensors_part,
+)
 from genoprot_evaluate.store.remote import fetch_embeddings
 from genoprot_evaluate.store.runs import damaged_file, finished_run, run_configs
 
@@ -80,9 +88,29 @@ class EmbeddingTable:
             absent = sorted({accessions[place] for place in np.flatnonzero(rows < 0)})
             raise GenoProtError(
                 f"embeddings {self.name!r} lack {len(absent):,} of the accessions needed ({_some(absent)}); "
-                "embed the whole dataset again"
+                + (self.spelled_otherwise(absent) or "embed the whole dataset again")
             )
         return rows
+
+    def spelled_otherwise(self, absent: Sequence[str]) -> str | None:
+        """How accessions that the table lacks are spelled in it; None where they are not in it.
+
+        Parameters
+        ----------
+        absent : sequence of str
+
+        Examples
+        --------
+        >>> load_embeddings({"P04637.4": [1.0]}, name="mine").spelled_otherwise(["P38398", "P04637"])
+        "P04637 is there as 'P04637.4'; name the vectors by the bare accession"
+        """
+        names = {bare_accession(name): name for name in self.accessions}
+        for accession in absent:
+            if accession in names:
+                return f"{accession} is there as {names[accession]!r}; name the vectors by the bare accession"
+        if not any(is_accession(name) for name in names):
+            return f"its vectors are named {_some(self.accessions)}; name them by the accession"
+        return None
 
 
 def load_embeddings(source: Any, config: str | None = None, *, name: str | None = None) -> EmbeddingTable:
@@ -92,7 +120,8 @@ def load_embeddings(source: Any, config: str | None = None, *, name: str | None 
     ----------
     source : path, str, mapping, tuple, Dataset or EmbeddingTable
         A folder written by `genoprot embed` or its sub-folder, any folder of Parquet files with the columns
-        `accession` and `embedding` or of safetensors files with a tensor per accession, a Hub id of such a
+        `accession` and `embedding` or of safetensors files with a tensor per accession, or one such file, a
+        Hub id of such a
         dataset (``USER/NAME``, ``USER/NAME:CONFIG`` or ``USER/NAME@REVISION:CONFIG``; only that
         configuration is fetched), a mapping from accession to vector, a pair ``(accessions, matrix)``, or a
         `datasets.Dataset` with the two columns.
@@ -128,11 +157,19 @@ def load_embeddings(source: Any, config: str | None = None, *, name: str | None 
         part = table_part("the Dataset", _arrow_of(source))
         return _table(name or config or "embeddings", [part], where=part.where)
     if isinstance(source, str | Path):
+        if Path(source).is_file():
+            return _from_file(Path(source), name)
         return _from_folder(*_located(source, config), name)
     raise GenoProtError(
         f"embeddings of type {type(source).__name__}: give a folder, a Hub id, a mapping from accession to "
         "vector, a pair (accessions, matrix) or a Dataset"
     )
+
+
+def _from_file(path: Path, name: str | None) -> EmbeddingTable:
+    if path.suffix not in _READERS:
+        raise SourceError(path, "neither Parquet nor safetensors, and nothing else is read")
+    return _table(name or path.stem, [_READERS[path.suffix](path)], where=str(path))
 
 
 def _from_folder(folder: Path, config: str | None, name: str | None) -> EmbeddingTable:
@@ -156,13 +193,15 @@ def _from_folder(folder: Path, config: str | None, name: str | None) -> Embeddin
             why = (
                 "the run is not finished, run `genoprot embed` again"
                 if unfinished
-                else "no Parquet or safetensors file in it"
+                else f"no Parquet or safetensors file in it{_instead(folder)}"
             )
             raise SourceError(folder, f"no embeddings here: {why}")
     else:
         if (fault := damaged_file(folder, run)) is not None:
             raise fault
         paths = [folder / file for file in sorted(run["files"])]
+    if lost := missing_shards(paths):
+        raise SourceError(folder, f"{lost[0]} is missing; the names of the others count it")
     if other := [path for path in paths if path.suffix not in _READERS]:
         raise SourceError(other[0], "neither Parquet nor safetensors, and nothing else is read")
     parts = [_READERS[path.suffix](path) for path in paths]
@@ -174,6 +213,14 @@ def _from_folder(folder: Path, config: str | None, name: str | None) -> Embeddin
     return _table(name or folder.name, parts, run, where=str(folder))
 
 
+def _instead(folder: Path) -> str:
+    """The files that are there, and what to make of them."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    if not names:
+        return ""
+    return f", only {_some(names)}; write a Parquet file with the columns accession and embedding"
+
+
 _READERS = {".parquet": parquet_part, ".safetensors": tensors_part}
 
 VECTOR_SUFFIXES = tuple(_READERS)
@@ -182,7 +229,8 @@ VECTOR_SUFFIXES = tuple(_READERS)
 
 def _matrix(accessions: list[str], vectors: Any) -> np.ndarray:
     try:
-        return np.asarray(vectors, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            return np.asarray(vectors, dtype=np.float32)
     except (ValueError, TypeError):
         widths = [np.size(vector) for vector in vectors]
         row = next((row for row, width in enumerate(widths) if width != widths[0]), None)
@@ -234,7 +282,11 @@ def _table(
     vectors = gathered_rows(blocks(), places, width)
     if broken:
         names = _some(sorted(broken))
-        raise SourceError(where, f"NaN or infinity in the vectors of {len(broken)} accessions ({names})")
+        raise SourceError(
+            where,
+            f"NaN or infinity in the vectors of {len(broken)} accessions ({names}); float16 ends at 65,504, "
+            "float32 at 3.4e38",
+        )
     return EmbeddingTable(name, ordered, vectors, run or {})
 
 
@@ -258,7 +310,7 @@ def _located(source: str | Path, config: str | None) -> tuple[Path, str | None]:
         return folder, config
     wanted = parse_hub_id(source) if isinstance(source, str) else None
     if wanted is None:
-        raise GenoProtError(f"embeddings {str(source)!r}: no such folder")
+        raise GenoProtError(f"embeddings {str(source)!r}: no such folder or file")
     return fetch_embeddings(wanted, config)
 
 

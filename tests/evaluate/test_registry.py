@@ -31,7 +31,7 @@ class Lengths:
 def test_unknown_names_are_answered_with_those_there_are(tmp_path):
     with pytest.raises(GenoProtError, match="'luck': unknown; the built-in encoders are kmer-4, composition"):
         load_encoder("luck")
-    with pytest.raises(GenoProtError, match=r"'unirep64': unknown \(did you mean 'unirep-64'\?\); `genoprot enc"):
+    with pytest.raises(GenoProtError, match=r"'unirep64': unknown \(did you mean 'unirep-64'\?\); `geno"):
         load_encoder("unirep64")
     with pytest.raises(GenoProtError, match="no such folder"):
         load_encoder(str(tmp_path / "absent"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -200,7 +201,7 @@ def test_rows_find_accessions_and_name_those_that_lack():
     ],
 )
 def test_unusable_sources_are_named(source, message):
-    with np.errstate(over="ignore"), pytest.raises(GenoProtError, match=message) as error:
+    with pytest.raises(GenoProtError, match=message) as error:
         load_embeddings(source)
     assert "\n" not in str(error.value)
 
@@ -213,11 +214,80 @@ def test_a_hub_id_without_network_is_one_line():
 def test_unusable_folders_are_named(tmp_path):
     with pytest.raises(SourceError, match="no Parquet or safetensors file in it"):
         load_embeddings(tmp_path)
+    (tmp_path / "mine.npy").touch()
+    with pytest.raises(
+        SourceError, match=r"safetensors file in it, only mine\.npy; write a Parquet file with"
+    ):
+        load_embeddings(tmp_path)
     (tmp_path / ".mine.0123.partial").mkdir()
     with pytest.raises(SourceError, match="the run is not finished"):
         load_embeddings(tmp_path)
     (tmp_path / "junk.parquet").write_bytes(b"PAR1")
     with pytest.raises(SourceError, match="junk.parquet: not a readable Parquet file"):
+        load_embeddings(tmp_path)
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_beyond_float32_are_refused_without_a_warning(tmp_path):
+    pq.write_table(pa.table({"accession": ["P1"], "embedding": [[1e300]]}), tmp_path / "a.parquet")
+    for source in (tmp_path, {"P1": [1e300]}, (["P1"], np.array([[1e300]]))):
+        with pytest.raises(GenoProtError, match=r"NaN or infinity .* \(P1\); float16 ends at 65,504"):
+            load_embeddings(source)
+
+
+def test_one_file_stands_for_itself(tmp_path):
+    pq.write_table(pa.table({"accession": ["P2"], "embedding": [[2.0]]}), tmp_path / "mine.parquet")
+    pq.write_table(pa.table({"accession": ["P3"], "embedding": [[3.0]]}), tmp_path / "other.parquet")
+    table = load_embeddings(str(tmp_path / "mine.parquet"))
+    assert (table.name, table.accessions, table.vectors.tolist()) == ("mine", ["P2"], [[2.0]])
+    save_file({"P1": np.ones(2)}, tmp_path / "x.safetensors")
+    assert load_embeddings(tmp_path / "x.safetensors", name="y").name == "y"
+    (tmp_path / "x.csv").touch()
+    with pytest.raises(SourceError, match=r"x\.csv: neither Parquet nor safetensors"):
+        load_embeddings(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("there", "missing"),
+    [
+        (["e-00000-of-00003", "e-00002-of-00003"], "e-00001-of-00003.parquet"),
+        (["00001-of-00002"], "00000-of-00002.parquet"),
+        (["e-00002-of-00002"], "e-00001-of-00002.parquet"),
+        (["e-00001-of-00002", "e-00002-of-00002"], None),
+        (["e-00000-of-00001", "other"], None),
+    ],
+)
+def test_a_missing_shard_is_named(there, missing, tmp_path):
+    for number, name in enumerate(there):
+        table = pa.table({"accession": [f"P{number}"], "embedding": [[1.0]]})
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    if missing is None:
+        assert len(load_embeddings(tmp_path)) == len(there)
+        return
+    with pytest.raises(SourceError, match=f": {missing} is missing"):
+        load_embeddings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("P04637.2", "P04637 is there as 'P04637.2'; name the vectors by the bare accession"),
+        ("P04637-2", "P04637 is there as 'P04637-2'"),
+        ("p04637", "P04637 is there as 'p04637'"),
+        ("sp|P04637|P53_HUMAN", "P04637 is there as 'sp|P04637|P53_HUMAN'"),
+        ("P04637 ", "P04637 is there as 'P04637 '"),
+        ("TP53", "its vectors are named TP53; name them by the accession"),
+        ("P38398", "embed the whole dataset again"),
+    ],
+)
+def test_accessions_that_are_spelled_otherwise_are_told(named, said):
+    with pytest.raises(GenoProtError, match=re.escape(said)):
+        load_embeddings({named: [1.0]}).rows(["P04637"])
+
+
+def test_a_row_without_an_accession_is_named(tmp_path):
+    pq.write_table(pa.table({"accession": ["P1", None], "embedding": [[1.0]] * 2}), tmp_path / "a.parquet")
+    with pytest.raises(SourceError, match="row 1, counted from 0, has no accession"):
         load_embeddings(tmp_path)
 
 
@@ -228,6 +298,7 @@ def test_unusable_columns_are_named(tmp_path):
     cases = [
         ([1.0, 2.0], pa.float32(), "float, not a list of numbers"),
         ([["a"], ["b"]], pa.list_(pa.string()), "not a list of numbers"),
+        ([["1"], ["2"]], pa.list_(pa.string()), "not a list of numbers"),
         ([[1.0], None], pa.list_(pa.float32()), "record P2: no vector"),
         ([[1.0], [1.0, 2.0]], pa.list_(pa.float32()), "record P2: a vector of width 2, but 1 before it"),
         ([[1.0], [None]], pa.list_(pa.float32()), r"NaN or infinity in the vectors of 1 accessions \(P2\)"),
