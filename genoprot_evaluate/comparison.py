@@ -21,13 +21,14 @@ from genoprot_evaluate.results import Comparison, Gain, Interval, ResultRecord
 __all__ = [
     "ALPHA",
     "Lift",
+    "Standing",
     "beaten",
     "best_models",
     "compare_models",
     "corrected_p_values",
     "holm",
     "lifts",
-    "tied_models",
+    "standings",
 ]
 
 ALPHA = 0.05
@@ -215,22 +216,47 @@ def best_models(record: ResultRecord, task: str) -> frozenset[str]:
     return frozenset(name for name, mean in means.items() if mean > highest - _EQUAL)
 
 
-def tied_models(record: ResultRecord, task: str) -> frozenset[str]:
-    """Models that cannot be told from the best encoder or ensemble of a task.
+class Standing(NamedTuple):
+    """How the models of a task stand to its best encoder or ensemble.
 
-    Those are the best ones and all, baselines too, whose difference from one of them has a corrected
-    p-value of `ALPHA` or more. Empty where models were not compared.
+    Parameters
+    ----------
+    best : frozenset of str
+        `best_models`.
+    tied : frozenset of str
+        The best and all, baselines too, whose difference from one of them has a corrected p-value of
+        `ALPHA` or more. Empty where models were not compared.
+    better : frozenset of str
+        Baselines, combinations and language models that are better than the best by more than that.
     """
-    if not record.comparisons.get(task):
-        return frozenset()
-    best = best_models(record, task)
+
+    best: frozenset[str]
+    tied: frozenset[str]
+    better: frozenset[str]
+
+    def mark(self, model: str) -> str:
+        """``*`` for a best model, ``=`` for one that is tied, ``>`` for one that is better, else nothing."""
+        return next((mark for mark, names in zip("*=>", self) if model in names), "")
+
+
+def standings(record: ResultRecord) -> dict[str, Standing]:
+    """How the models stand to the best encoder or ensemble, by task."""
     corrected = corrected_p_values(record)
-    tied = set(best)
-    for pair in record.comparisons[task]:
-        sides = {pair.first, pair.second}
-        if sides & best and corrected[pair.first, pair.second][task] >= ALPHA:
-            tied |= sides
-    return frozenset(tied)
+    found = {}
+    for task in record.tasks:
+        best = best_models(record, task)
+        tied, better = set(best), set()
+        for pair in record.comparisons.get(task, ()):
+            sides = {pair.first, pair.second}
+            if not sides & best:
+                continue
+            if corrected[pair.first, pair.second][task] >= ALPHA:
+                tied |= sides
+            else:
+                better.add(pair.first if pair.difference > 0 else pair.second)
+        compared = bool(record.comparisons.get(task))
+        found[task] = Standing(best, frozenset(tied if compared else ()), frozenset(better - tied))
+    return found
 
 
 @dataclass(frozen=True)

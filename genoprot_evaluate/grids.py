@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from genoprot_datasets.tasks import TASKS
-from genoprot_evaluate.comparison import lifts
+from genoprot_evaluate.comparison import Lift, lifts
 from genoprot_evaluate.ensembles import PAPER_MEMBERS
 from genoprot_evaluate.ranking import rank_models
 from genoprot_evaluate.results import KINDS, ResultRecord
@@ -16,6 +16,7 @@ __all__ = [
     "Grid",
     "all_grids",
     "format_grid",
+    "format_lift",
     "gain_grid",
     "learned_grid",
     "lift_grid",
@@ -67,11 +68,7 @@ def lift_grid(record: ResultRecord) -> Grid | None:
             cells = []
             for task in tasks:
                 lift = found[task].get(model)
-                if lift is None:
-                    cells.append(_ABSENT)
-                else:
-                    errors = _ABSENT if lift.errors is None else _signed(lift.errors)
-                    cells.append(f"{_points(lift.difference)} ({errors})")
+                cells.append(_ABSENT if lift is None else format_lift(lift))
             rows.append((model, *cells))
     return Grid(
         "Lift over the best baseline",
@@ -172,6 +169,18 @@ def ranking_grid(record: ResultRecord) -> Grid | None:
         note += f" Not scored in all of them: {lacking}."
     rows = [(name, f"{rank:.1f}", f"{100 * ranking.means[name]:.1f}") for name, rank in ranking.ranks.items()]
     return Grid("All tasks together", note, ("Model", "Average rank", "Mean accuracy"), tuple(rows))
+
+
+def format_lift(lift: Lift) -> str:
+    """Points of accuracy, and in brackets standard errors.
+
+    Examples
+    --------
+    >>> format_lift(Lift("baseline:length", -0.0312, -1.96))
+    '-3.1 (-2.0)'
+    """
+    errors = _ABSENT if lift.errors is None else _signed(lift.errors)
+    return f"{_points(lift.difference)} ({errors})"
 
 
 def format_grid(grid: Grid, width: int) -> str:

@@ -14,8 +14,10 @@ from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.files import atomic_file
 from genoprot_datasets.resources import loading_script
 from genoprot_datasets.tasks import TASKS
+from genoprot_evaluate.comparison import lifts
 from genoprot_evaluate.encoders.base import EncoderSpec
 from genoprot_evaluate.encoders.registry import REGISTRY
+from genoprot_evaluate.grids import format_lift
 from genoprot_evaluate.markdown import plain
 from genoprot_evaluate.results import ResultRecord, Score, read_record
 from genoprot_evaluate.tables import percent
@@ -246,7 +248,7 @@ def _scores(spec: EncoderSpec, record: ResultRecord | None) -> str:
 
 
 def _section(name: str, record: ResultRecord) -> str:
-    lines = ["| task | accuracy | 95% interval | best baseline | AUROC |", "|---|---:|---:|---:|---:|"]
+    lines = ["| task | accuracy | 95% interval | best baseline | lift | AUROC |", "|---" + "|---:" * 5 + "|"]
     for task in record.tasks:
         score = record.scores[task][name]
         auroc = score.auroc and score.auroc.mean
@@ -255,6 +257,7 @@ def _section(name: str, record: ResultRecord) -> str:
             percent(score) + (f" ({plain(score.reason)})" if score.reason else ""),
             _interval(score),
             _best_baseline(record, task),
+            _lift(name, record, task),
             "" if auroc is None else f"{auroc:.3f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
@@ -262,8 +265,14 @@ def _section(name: str, record: ResultRecord) -> str:
     return (
         f"\n## Scores of {name}\n\nAccuracy in percent on {dataset}, mean ± standard deviation "
         f"over the eval samples, of a head trained with seed {record.seed}; the interval is from resampled "
-        f"proteins.\n\n{table}\n"
+        f"proteins. The lift over the best baseline is in points and, in brackets, in standard errors.\n\n"
+        f"{table}\n"
     )
+
+
+def _lift(name: str, record: ResultRecord, task: str) -> str:
+    lift = lifts(record, task).get(name)
+    return "" if lift is None else format_lift(lift)
 
 
 def _interval(score: Score) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from genoprot_datasets.tasks import GROUPS, TASKS
-from genoprot_evaluate.comparison import best_models, lifts, tied_models
+from genoprot_evaluate.comparison import Standing, lifts, standings
 from genoprot_evaluate.grids import all_grids, format_grid, ranking_grid
 from genoprot_evaluate.results import KINDS, ResultRecord, Score
 from genoprot_evaluate.statistics import summarise
@@ -56,13 +56,15 @@ def score_rows(record: ResultRecord) -> list[dict[str, Any]]:
         `matched_accuracy`, `matched_examples`, `lift` over the best baseline, `lift_errors` (the same in
         standard errors), `lift_over` (which baseline), `seeds` (heads of the cell, where several were
         trained), `seed_std` (standard deviation of their accuracies), `order_difference`, `order_flips`,
-        `unanswered`, `train_examples`, `eval_examples`, `epochs`, `note`, `best`, `tied`, and for each bin
-        of sequence identity of the record `accuracy_identity_LOW_HIGH` and `examples_identity_LOW_HIGH`.
+        `unanswered`, `train_examples`, `eval_examples`, `epochs`, `note`, `best`, `tied`, `better` (as in
+        `comparison.Standing`), and for each bin of sequence identity of the record
+        `accuracy_identity_LOW_HIGH` and `examples_identity_LOW_HIGH`.
     """
     rows = []
+    stand = standings(record)
     bins = sorted({(entry.low, entry.high) for score in _cells(record) for entry in score.identity_bins})
     for task in record.tasks:
-        best, tied, lifted = best_models(record, task), tied_models(record, task), lifts(record, task)
+        standing, lifted = stand[task], lifts(record, task)
         for kind in KINDS:
             for model in record.models_of(kind):
                 score, lift = record.scores[task][model], lifted.get(model)
@@ -102,8 +104,9 @@ def score_rows(record: ResultRecord) -> list[dict[str, Any]]:
                         "eval_examples": score.eval_examples,
                         "epochs": score.epochs,
                         "note": score.note,
-                        "best": model in best,
-                        "tied": model in tied,
+                        "best": model in standing.best,
+                        "tied": model in standing.tied,
+                        "better": model in standing.better,
                     }
                 )
                 for low, high in bins:
@@ -123,8 +126,8 @@ def format_scores(record: ResultRecord, width: int = WIDTH) -> str:
     """The accuracies as text: tasks down, models across, in as many blocks as the width asks for.
 
     Encoders, ensembles and baselines stand in blocks of their own; ``*`` marks the best encoder or
-    ensemble of a task, ``=`` what cannot be told from it; numbers in brackets point to the reasons below
-    the table. The tables of `grids.all_grids` follow, and last the ranks over all tasks.
+    ensemble of a task, ``=`` what cannot be told from it, ``>`` what is better; numbers in brackets point to
+    the reasons below the table. The tables of `grids.all_grids` follow, and last the ranks over all tasks.
 
     Parameters
     ----------
@@ -135,14 +138,14 @@ def format_scores(record: ResultRecord, width: int = WIDTH) -> str:
     reasons: dict[str, int] = {}
     name = record.dataset["name"]
     blocks = [f"GENO-PROT accuracy on {name} in %: mean ± standard deviation over the eval samples"]
-    marks = {task: _marks(record, task) for task in record.tasks}
+    stand = standings(record)
     titles = max((len(TASKS[task].title) for task in record.tasks), default=0) + 2
     for kind in KINDS:
         models = record.models_of(kind)
-        columns = {model: _column(record, model, marks, reasons) for model in models}
+        columns = {model: _column(record, model, stand, reasons) for model in models}
         for part in _parts(models, columns, width - titles):
             blocks.append(_block(record, _HEADINGS[kind], part, columns, titles))
-    footnotes = ["* best encoder or ensemble of the task", *_footnotes(record)]
+    footnotes = ["* best encoder or ensemble of the task", *_footnotes(record, stand)]
     blocks.append(
         "\n".join(textwrap.fill(note, max(20, width), subsequent_indent="  ") for note in footnotes)
     )
@@ -153,14 +156,12 @@ def format_scores(record: ResultRecord, width: int = WIDTH) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _marks(record: ResultRecord, task: str) -> dict[str, str]:
-    return dict.fromkeys(tied_models(record, task), "=") | dict.fromkeys(best_models(record, task), "*")
-
-
-def _footnotes(record: ResultRecord) -> Iterator[str]:
-    """What the intervals are, and the notes on single scores."""
+def _footnotes(record: ResultRecord, stand: Mapping[str, Standing]) -> Iterator[str]:
+    """What the marks and intervals are, and the notes on single scores."""
     if any(record.comparisons.values()):
         yield "= not told from it: 5% level, proteins drawn anew, corrected over the tasks (Holm)"
+    if any(standing.better for standing in stand.values()):
+        yield "> better than it, by the same test"
     intervals = [
         score.interval
         for cells in record.scores.values()
@@ -213,7 +214,7 @@ def _footnotes(record: ResultRecord) -> Iterator[str]:
 
 
 def _column(
-    record: ResultRecord, model: str, marks: Mapping[str, Mapping[str, str]], reasons: dict[str, int]
+    record: ResultRecord, model: str, stand: Mapping[str, Standing], reasons: dict[str, int]
 ) -> dict[str, str]:
     """Cells of a model by task, its heading under the empty name; new reasons are numbered.
 
@@ -223,7 +224,7 @@ def _column(
     for task in record.tasks:
         score = record.scores[task][model]
         if score.reason is None:
-            mark = marks[task].get(model, " ")
+            mark = stand[task].mark(model) or " "
         else:
             mark = f" [{reasons.setdefault(score.reason, len(reasons) + 1)}] "
         column[task] = percent(score) + mark

@@ -14,7 +14,7 @@ from genoprot_evaluate.leaderboard.rows import SIZES, UNKNOWN_SIZE, Row, board_r
 from genoprot_evaluate.report.classes import CLASSES
 from genoprot_evaluate.report.facts import CAVEATS, printable
 from genoprot_evaluate.results import Score
-from genoprot_evaluate.web import fill_page
+from genoprot_evaluate.web import fill_page, marked
 
 __all__ = ["render_leaderboard"]
 
@@ -101,8 +101,8 @@ def _overview(rows: Sequence[Row], board: Board, view: str, number: int) -> str:
     accuracy = view == "accuracy"
     caption = (
         "Accuracy in percent, mean over the evaluation samples, with its 95% interval over proteins. The "
-        "best encoder or ensemble of a task is bold; = marks what cannot be told from it. Averages are over "
-        f"all {len(tasks)} tasks; where a model lacks some, the cell says how many it has."
+        "best encoder or ensemble of a task is bold; = marks what cannot be told from it, > what is better. "
+        f"Averages are over all {len(tasks)} tasks; where a model lacks some, the cell says how many it has."
         if accuracy
         else "Accuracy in percent on the challenge pairs: alike in sequence and different in the answer, or "
         "the other way round."
@@ -209,12 +209,7 @@ def _challenge_cell(row: Row, task: str) -> str:
 
 
 def _marked(row: Row, task: str) -> str:
-    shown = _percent(row.scores[task].accuracy.mean)
-    if task in row.best:
-        return f"<strong>{shown}</strong>"
-    if task in row.tied:
-        return f'{shown}<sup title="not told from the best encoder or ensemble">=</sup>'
-    return shown
+    return marked(_percent(row.scores[task].accuracy.mean), row.mark(task))
 
 
 def _average(row: Row, tasks: int) -> str:

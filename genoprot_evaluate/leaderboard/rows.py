@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from genoprot_datasets.tasks import TASKS
-from genoprot_evaluate.comparison import best_models, tied_models
+from genoprot_evaluate.comparison import Standing, standings
 from genoprot_evaluate.leaderboard.boards import Board
 from genoprot_evaluate.ranking import rank_models
 from genoprot_evaluate.report.classes import class_of
@@ -48,8 +48,8 @@ class Row:
         Average rank among the models that have every task.
     scores : mapping of str to Score
         By task.
-    best, tied : frozenset of str
-        Tasks in which it is the best encoder or ensemble, and in which it cannot be told from the best.
+    standings : mapping of str to Standing
+        Of the board, by task.
     """
 
     name: str
@@ -60,8 +60,18 @@ class Row:
     covered: int
     rank: float | None
     scores: Mapping[str, Score]
-    best: frozenset[str]
-    tied: frozenset[str]
+    standings: Mapping[str, Standing]
+
+    def mark(self, task: str) -> str:
+        """How it stands to the best encoder or ensemble of a task; see `comparison.Standing.mark`."""
+        return self.standings[task].mark(self.name)
+
+    def places(self) -> dict[str, list[str]]:
+        """Tasks in which it is the best, tied with the best, and better than the best; sorted."""
+        return {
+            field: sorted(task for task, one in self.standings.items() if self.name in getattr(one, field))
+            for field in Standing._fields
+        }
 
 
 def size_class(parameters: int | None) -> str:
@@ -81,8 +91,7 @@ def board_rows(board: Board) -> list[Row]:
     """Rows of a board: models with every task by average accuracy, then the others by how many they have."""
     record = board.record
     ranks = rank_models(record).ranks
-    best = {task: best_models(record, task) for task in record.tasks}
-    tied = {task: tied_models(record, task) for task in record.tasks}
+    stand = standings(record)
     rows = []
     for name, model in record.models.items():
         scores = {task: record.scores[task][name] for task in record.tasks}
@@ -99,8 +108,7 @@ def board_rows(board: Board) -> list[Row]:
                 len(means),
                 ranks.get(name) if whole else None,
                 scores,
-                frozenset(task for task in record.tasks if name in best[task]),
-                frozenset(task for task in record.tasks if name in tied[task]),
+                stand,
             )
         )
     return sorted(rows, key=lambda row: (row.average is None, -(row.average or 0), -row.covered, row.name))
@@ -118,6 +126,7 @@ def _flat(board: Board, row: Row) -> list[dict[str, Any]]:
         "tasks_covered": row.covered,
         "average_rank": row.rank,
     }
+    places = row.places()
     return [
         common
         | {
@@ -133,8 +142,7 @@ def _flat(board: Board, row: Row) -> list[dict[str, Any]]:
             "auroc": score.auroc and score.auroc.mean,
             "mcc": score.mcc and score.mcc.mean,
             "challenge_accuracy": score.challenge_accuracy,
-            "best": int(task in row.best),
-            "tied": int(task in row.tied),
+            **{field: int(task in tasks) for field, tasks in places.items()},
         }
         for task, score in row.scores.items()
     ]
@@ -165,8 +173,7 @@ def boards_json(boards: Sequence[Board]) -> str:
                     "average_accuracy": row.average,
                     "tasks_covered": row.covered,
                     "average_rank": row.rank,
-                    "best": sorted(row.best),
-                    "tied": sorted(row.tied),
+                    **row.places(),
                     "scores": {task: asdict(score) for task, score in row.scores.items()},
                 }
                 for row in board_rows(board)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genoprot_datasets.tasks import TASKS
-from genoprot_evaluate.comparison import beaten, best_models, tied_models
+from genoprot_evaluate.comparison import beaten, standings
 from genoprot_evaluate.ranking import rank_models
 from genoprot_evaluate.results import KINDS, ResultRecord
 
@@ -25,15 +25,13 @@ def rank_rows(record: ResultRecord) -> list[tuple[str, float, float, int, int]]:
     return rows
 
 
-def tie_rows(record: ResultRecord) -> list[tuple[str, str, str]]:
-    """Title of a task, its best encoders or ensembles, and the models that cannot be told from them."""
-    rows = []
-    for task in record.tasks:
-        if record.comparisons.get(task):
-            best = best_models(record, task)
-            tied = ", ".join(sorted(tied_models(record, task) - best)) or "none"
-            rows.append((TASKS[task].title, ", ".join(sorted(best)), tied))
-    return rows
+def tie_rows(record: ResultRecord) -> list[tuple[str, str, str, str]]:
+    """Title of a task, its best encoders or ensembles, what cannot be told from them, and what is better."""
+    return [
+        (TASKS[task].title, *(", ".join(sorted(names)) or "none" for names in (best, tied - best, better)))
+        for task, (best, tied, better) in standings(record).items()
+        if record.comparisons.get(task)
+    ]
 
 
 def win_table(record: ResultRecord) -> tuple[list[str], list[list[int]]]:

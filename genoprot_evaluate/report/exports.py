@@ -27,7 +27,8 @@ def scores_csv(record: ResultRecord) -> str:
 
     Columns are those of `tables.score_rows`, the model's modality and dimension, and the accuracy of each
     evaluation sample as ``accuracy_0``, ``accuracy_1``, ... Numbers are written to the last digit and
-    read back as the same; what does not apply is empty; ``best`` and ``tied`` are 0 or 1.
+    read back as the same; what does not apply is empty; ``best``, ``tied``
+    and ``better`` are 0 or 1.
     """
     rows = []
     for row in score_rows(record):
@@ -35,8 +36,7 @@ def scores_csv(record: ResultRecord) -> str:
         accuracy = record.scores[row["task"]][row["model"]].accuracy
         samples = accuracy.samples if accuracy is not None else ()
         row |= {
-            "best": int(row["best"]),
-            "tied": int(row["tied"]),
+            **{name: int(row[name]) for name in ("best", "tied", "better")},
             "modality": model.modality,
             "dimension": model.dimension,
         }
@@ -80,7 +80,7 @@ def _grid(grid: Grid) -> str:
 
 def _differences(record: ResultRecord) -> str:
     """Ties with the best per task, then the ranks."""
-    ties = [["Task", "Best", "Not told from it"], ["---"] * 3, *tie_rows(record)]
+    ties = [["Task", "Best", "Not told from it", "Better than it"], ["---"] * 4, *tie_rows(record)]
     ranks = [["Model", "Average rank", "Mean accuracy", "Wins", "Losses"], ["---"] + ["---:"] * 4]
     ranks += [
         [name, f"{rank:.2f}", f"{100 * mean:.1f}", str(won), str(lost)]

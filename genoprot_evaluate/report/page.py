@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from genoprot_datasets.tasks import GROUPS, TASKS
-from genoprot_evaluate.comparison import best_models, tied_models
+from genoprot_evaluate.comparison import standings
 from genoprot_evaluate.grids import Grid, all_grids
 from genoprot_evaluate.report.classes import CLASSES, colours, models_by_class
 from genoprot_evaluate.report.differences import differences_note, rank_rows, tie_rows, win_table
@@ -16,7 +16,7 @@ from genoprot_evaluate.report.facts import CAVEATS, numbered_reasons, printable,
 from genoprot_evaluate.report.subsets import identity_grid, subset_grids
 from genoprot_evaluate.results import ResultRecord
 from genoprot_evaluate.tables import percent, score_rows
-from genoprot_evaluate.web import fill_page
+from genoprot_evaluate.web import fill_page, marked
 
 __all__ = ["render_page"]
 
@@ -125,8 +125,7 @@ def _group_heads(record: ResultRecord) -> str:
 def _score_rows(record: ResultRecord, reasons: dict[str, int]) -> Iterable[str]:
     """One row per model, with the number behind each cell for sorting."""
     tones = colours(record)
-    best = {task: best_models(record, task) for task in record.tasks}
-    tied = {task: tied_models(record, task) for task in record.tasks}
+    stand = standings(record)
     for key, names in models_by_class(record).items():
         for name in names:
             tone = f'<span class="tone" style="background: {tones[name]}"></span>'
@@ -140,10 +139,8 @@ def _score_rows(record: ResultRecord, reasons: dict[str, int]) -> Iterable[str]:
                         f'<span class="absent" title="{_text(score.reason)}">{shown}</span>'
                         f'<sup><a href="#note-{number}" aria-label="reason {number}">{number}</a></sup>'
                     )
-                elif name in best[task]:
-                    shown = f"<strong>{shown}</strong>"
-                elif name in tied[task]:
-                    shown += '<sup title="not told from the best encoder or ensemble">=</sup>'
+                else:
+                    shown = marked(shown, stand[task].mark(name))
                 cells.append(_number_cell(score.accuracy and score.accuracy.mean, shown))
             yield f"<tr>{''.join(cells)}</tr>"
 
@@ -174,8 +171,8 @@ def _differences(record: ResultRecord) -> dict[str, str]:
         for name, rank, mean, won, lost in rank_rows(record)
     )
     ties = (
-        f'<th scope="row">{_text(title)}</th><td>{_text(best)}</td><td>{_text(tied)}</td>'
-        for title, best, tied in tie_rows(record)
+        f'<th scope="row">{_text(title)}</th>' + "".join(f"<td>{_text(names)}</td>" for names in rest)
+        for title, *rest in tie_rows(record)
     )
     beats = (
         f'<th scope="row">{_text(name)}</th>' + "".join(f"<td>{count or '·'}</td>" for count in counts)

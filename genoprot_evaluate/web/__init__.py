@@ -4,10 +4,29 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from html import escape
 from importlib.resources import files
 from string import Template
 
-__all__ = ["fill_page"]
+__all__ = ["fill_page", "marked"]
+
+_MEANING = {
+    "=": "not told from the best encoder or ensemble",
+    ">": "better than the best encoder or ensemble",
+}
+
+
+def marked(shown: str, mark: str) -> str:
+    """HTML of a score with the mark of `comparison.Standing`: bold, or with a sign that says what it means.
+
+    Examples
+    --------
+    >>> marked("61.2", "*"), marked("61.2", "")
+    ('<strong>61.2</strong>', '61.2')
+    """
+    if mark == "*":
+        return f"<strong>{shown}</strong>"
+    return f'{shown}<sup title="{_MEANING[mark]}">{escape(mark)}</sup>' if mark else shown
 
 
 def fill_page(package: str, scripts: tuple[str, ...] = (), **texts: str) -> str:

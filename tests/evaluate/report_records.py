@@ -60,7 +60,7 @@ def make_record(hostile: Sequence[str] = (), tasks: Sequence[str] = tuple(TASKS)
         models=models,
         scores=scores,
         ensembles={task: Ensemble(("kmer-4",), {"kmer-4": 1.0}) for task in tasks},
-        comparisons={task: _comparisons(scores[task]) for task in tasks},
+        comparisons={task: comparisons_of(scores[task]) for task in tasks},
         combinations={
             task: Combination(("kmer-4",), 500, {"kmer-4": 3}, {"kmer-4": 0.7}, 0.1, {"kmer-4": 2.5})
             for task in tasks
@@ -70,7 +70,7 @@ def make_record(hostile: Sequence[str] = (), tasks: Sequence[str] = tuple(TASKS)
     )
 
 
-def _comparisons(cells: Mapping[str, Score]) -> tuple[Comparison, ...]:
+def comparisons_of(cells: Mapping[str, Score]) -> tuple[Comparison, ...]:
     means = {
         name: cell.accuracy.mean
         for name, cell in sorted(cells.items())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -17,7 +19,7 @@ from genoprot_evaluate.comparison import (
     corrected_p_values,
     holm,
     lifts,
-    tied_models,
+    standings,
 )
 from genoprot_evaluate.ranking import critical_difference, friedman, rank_models
 from genoprot_evaluate.results import PREDICTIONS, Comparison, Ensemble, ResultRecord, Score, ScoredModel
@@ -112,8 +114,32 @@ def test_what_is_better_beats_and_what_is_near_is_tied(compared):
     beating = {better for better, losers in beaten(compared).items() if "ppi" in losers.get("poor", ())}
     assert beating == {"good", "near", "baseline:rule"}
     assert best_models(compared, "ppi") < {"good", "near"}
-    assert tied_models(compared, "ppi") == {"good", "near", "baseline:rule"}
-    assert tied_models(make_run()[0], "ppi") == frozenset()
+    assert standings(compared)["ppi"].tied == {"good", "near", "baseline:rule"}
+    assert standings(make_run()[0])["ppi"].tied == frozenset()
+
+
+def test_a_baseline_that_is_better_than_the_best_is_marked(compared):
+    """Without the two good encoders a baseline is left that beats the best of the rest."""
+    kept = ("poor", "baseline:rule", "late")
+    record = replace(
+        compared,
+        models={name: compared.models[name] for name in kept},
+        scores={task: {name: cells[name] for name in kept} for task, cells in compared.scores.items()},
+        comparisons={
+            task: tuple(pair for pair in pairs if {pair.first, pair.second} <= set(kept))
+            for task, pairs in compared.comparisons.items()
+        },
+    )
+    standing = standings(record)["ppi"]
+    assert standing == ({"poor"}, {"poor"}, {"baseline:rule"})
+    assert [standing.mark(name) for name in kept] == ["*", ">", ""]
+    assert standings(compared)["ppi"].better == frozenset()
+    assert [row["model"] for row in score_rows(record) if row["better"]].count("baseline:rule") >= 1
+    text = format_scores(record)
+    (line,) = [line for line in text.splitlines() if "Protein-protein" in line and ">" in line]
+    assert line.endswith(">")
+    assert "> better than it, by the same test" in text
+    assert "> better" not in format_scores(compared)
 
 
 def test_ties_show_in_rows_and_table(compared):

@@ -38,6 +38,7 @@ def test_csv_comes_back_as_the_record():
         assert found == ["" if value is None else repr(value) for value in padded]
         assert row["best"] in {"0", "1"}
         assert row["tied"] in {"0", "1"}
+        assert row["better"] in {"0", "1"}
         assert (row["accuracy_low"], row["accuracy_high"]) == (
             ("", "") if score.interval is None else (repr(score.interval.low), repr(score.interval.high))
         )

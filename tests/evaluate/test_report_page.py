@@ -7,22 +7,29 @@ import csv
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html import escape
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
-from report_records import HOSTILE, NAMES, SCRIPT, make_record
+from report_records import HOSTILE, NAMES, SCRIPT, comparisons_of, make_record
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate.cli import main
-from genoprot_evaluate.comparison import best_models, tied_models
+from genoprot_evaluate.comparison import standings
+from genoprot_evaluate.leaderboard.boards import make_boards
+from genoprot_evaluate.leaderboard.page import render_leaderboard
+from genoprot_evaluate.leaderboard.rows import boards_json
+from genoprot_evaluate.leaderboard.submissions import Submission
 from genoprot_evaluate.report import write_report
 from genoprot_evaluate.report.command import FILES
 from genoprot_evaluate.report.differences import differences_note, win_table
-from genoprot_evaluate.report.exports import scores_csv
+from genoprot_evaluate.report.exports import scores_csv, scores_markdown
 from genoprot_evaluate.report.facts import CAVEATS, printable
 from genoprot_evaluate.report.page import render_page
+from genoprot_evaluate.statistics import summarise
 
 VOID = {"meta", "br", "img", "link", "input", "hr", "base", "source"}
 
@@ -129,12 +136,37 @@ def test_table_has_every_model_with_the_number_behind_each_cell(page):
     accuracy = record.scores["pfam"]["kmer-4"].accuracy
     assert rows["kmer-4"][2].removesuffix("=") == f"{100 * accuracy.mean:.1f} ± {100 * accuracy.std:.1f}"
     for task, place in zip(record.tasks, range(2, 2 + len(record.tasks))):
-        tied = tied_models(record, task) - best_models(record, task)
-        marked = {name for name, row in rows.items() if row[place].endswith("=")}
-        assert marked == {printable(name) for name in tied}
+        standing = standings(record)[task]
+        for sign, names in (("=", standing.tied - standing.best), (">", standing.better)):
+            marked = {name for name, row in rows.items() if row[place].endswith(sign)}
+            assert marked == {printable(name) for name in names}
     values = {attrs["data-value"] for tag, attrs in page.tags if tag == "td" and "data-value" in attrs}
     assert repr(accuracy.mean) in values
     assert "" in values
+
+
+def test_a_baseline_that_is_better_than_every_encoder_is_marked():
+    record = make_record(tasks=("ppi", "drug"))
+    cells = record.scores["ppi"]
+    cells = {name: cell for name, cell in cells.items() if cell.status != "OK"} | {
+        name: replace(cell, accuracy=summarise([0.6 + 0.4 * (name == "baseline:alignment")] * 10))
+        for name, cell in cells.items()
+        if cell.status == "OK"
+    }
+    record = replace(
+        record,
+        scores={**record.scores, "ppi": cells},
+        comparisons={**record.comparisons, "ppi": comparisons_of(cells)},
+    )
+    sign = '100.0 ± 0.0<sup title="better than the best encoder or ensemble">&gt;</sup>'
+    assert render_page(record, "", "").count(sign) == 1
+    tables = scores_markdown(record)
+    assert "| Task | Best | Not told from it | Better than it |" in tables
+    assert [line for line in tables.splitlines() if line.endswith("| baseline:alignment |")]
+    board = make_boards([Submission("mine", Path("mine"), record, None)])[0]
+    assert render_leaderboard([board]).count(sign.removeprefix("100.0 ± 0.0")) == 2
+    rows = {row["model"]: row for row in json.loads(boards_json([board]))[0]["rows"]}
+    assert rows["baseline:alignment"]["better"] == ["ppi"]
 
 
 def test_who_beats_whom_is_there_for_every_two_models(page):
