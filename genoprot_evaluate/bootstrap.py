@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 __all__ = ["LEVEL", "RESAMPLES", "Estimate", "ResampledMeans", "resample_means"]
 
@@ -20,6 +20,7 @@ LEVEL = 0.95
 _BLOCK = 4_000_000
 _UNIT = 1 << 40
 _FEW = 16
+_NEAR = 1e-9
 
 
 class Estimate(NamedTuple):
@@ -71,11 +72,24 @@ class ResampledMeans:
     arity: int
 
     def mean(self, series: int, level: float = LEVEL) -> Estimate:
-        """Mean of a series of values between 0 and 1, with an interval within them."""
+        """Mean of a series of values between 0 and 1, with an interval within them.
+
+        It is taken on the scale of the log-odds, where a mean near 0 or 1 has as much room on one side as on
+        the other. Where all values are 0, or all are 1, it is the exact one of as many independent examples
+        as have no protein in common.
+        """
         weights = np.zeros(len(self.means))
         weights[series] = 1.0
         found = self._combined(weights, level)
-        return found._replace(low=max(0.0, found.low), high=min(1.0, found.high))
+        room = found.value * (1 - found.value)
+        if room < _NEAR:
+            bound = ((1 - level) / 2) ** (self.arity / self.by_protein.shape[1])
+            low, high = (bound, 1.0) if found.value > 0.5 else (0.0, 1 - bound)
+            return found._replace(low=low, high=high)
+        if found.error == 0.0:
+            return found
+        low, high = (special.logit(found.value) + (end - found.value) / room for end in found[1:3])
+        return found._replace(low=float(special.expit(low)), high=float(special.expit(high)))
 
     def difference(self, first: int, second: int, level: float = LEVEL) -> Estimate:
         """Mean of one series less that of another, on the same resampled proteins.

@@ -301,7 +301,9 @@ def _identity_bins(test: Split, predicted: np.ndarray) -> tuple[IdentityBin, ...
     """Accuracy by identity; a bin holds its lower edge, the last one both."""
     if test.identity is None:
         return ()
-    place = np.searchsorted(IDENTITY_EDGES[1:-1], test.identity, side="right")
+    # As float32, like the identities: 1/50 is kept as a little less than 0.02.
+    edges = np.array(IDENTITY_EDGES[1:-1], dtype=test.identity.dtype)
+    place = np.searchsorted(edges, test.identity, side="right")
     bins = []
     for number, (low, high) in enumerate(zip(IDENTITY_EDGES, IDENTITY_EDGES[1:])):
         rows = place == number

@@ -112,6 +112,26 @@ def test_answer_that_is_always_the_same_is_right_half_of_the_time_for_certain():
     assert found.low == found.high == found.value == pytest.approx(labels.mean())
 
 
+@pytest.mark.parametrize(("arity", "independent"), [(1, 22), (2, 11)])
+def test_answers_that_are_all_right_leave_room_for_wrong_ones(arity, independent):
+    members = np.arange(22)[:, None] if arity == 1 else all_pairs(22)
+    labels = np.arange(len(members)) % 2
+    values = np.stack([np.ones(len(members)), np.zeros(len(members))])
+    found = resample_means(members, labels, values, np.random.default_rng(0))
+    exact = stats.binomtest(independent, independent).proportion_ci(0.95, method="exact")
+    assert found.mean(0)[:3] == pytest.approx((1.0, exact.low, 1.0))
+    assert found.mean(1)[:3] == pytest.approx((0.0, 0.0, 1 - exact.low))
+
+
+def test_interval_of_a_mean_near_one_is_longer_downwards_and_ends_before_one():
+    members, labels = np.arange(97)[:, None], np.arange(97) % 2
+    values = (np.arange(97) > 2)[None].astype(float)
+    found = resample_means(members, labels, values, np.random.default_rng(0)).mean(0)
+    assert found.value - found.low > 1.5 * (found.high - found.value)
+    assert 0.85 < found.low < 0.92
+    assert 0.98 < found.high < 1
+
+
 def test_difference_is_paired():
     rng = np.random.default_rng(0)
     members = all_pairs(40)
@@ -197,6 +217,18 @@ def test_intervals_of_samples_of_different_size_cover_the_mean_over_samples():
             of_pooled += pooled.low <= RATES.mean() <= pooled.high
     assert 0.93 <= covered / sets <= 0.97
     assert of_pooled < 50
+
+
+@pytest.mark.parametrize("records", [20, 97])
+def test_intervals_of_means_near_one_cover_the_truth_as_often_as_they_say(records):
+    covered, sets, truth = 0, 600, 1 - 2 / records
+    rng = np.random.default_rng(records)
+    members, labels = np.arange(records)[:, None], np.arange(records) % 2
+    for _ in range(sets):
+        right = rng.random(records) < truth
+        found = resample_means(members, labels, right[None].astype(float), rng, 300).mean(0)
+        covered += found.low <= truth <= found.high
+    assert covered / sets >= 0.93
 
 
 @pytest.mark.slow

@@ -67,3 +67,16 @@ def test_scores_by_hand():
         IdentityBin(0.1, 0.25, 0, None),
         IdentityBin(0.25, 1.0, 2, 0.5),
     )
+
+
+def test_a_bin_of_identity_holds_its_lower_edge():
+    # As the dataset keeps them: 1/50 is less than 0.02 in float32, 1/20 and 1/10 are more than 0.05 and 0.1.
+    identity = np.array([1 / 50, 1 / 20, 1 / 10, 1 / 4], dtype=np.float32)
+    labels = np.array([0, 1, 0, 1], dtype=np.int8)
+    challenge = np.zeros(4, dtype=bool)
+    split = Split(
+        np.array([[0, 1]] * 4), labels, np.zeros(4, dtype=np.int8), identity, challenge, np.arange(4)
+    )
+    examples = TaskExamples("ppi", pa.array(["A", "B"]), split, split)
+    score = score_fit(examples, Fit("OK", None, labels * 1.0, labels))
+    assert [entry.examples for entry in score.identity_bins] == [0, 1, 1, 1, 1]
