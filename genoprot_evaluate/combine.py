@@ -91,7 +91,8 @@ def combine(
         If the records are of other examples, seeds or choices of the head, have different models of the same
         name, lack predictions that are needed, or a name is none of theirs.
     """
-    paths = [Path(path) for path in results]
+    # A folder that is named twice counts once.
+    paths = list({_folder(Path(path)).resolve(): Path(path) for path in results}.values())
     if not paths:
         raise GenoProtError("no results; name folders written by `genoprot evaluate`")
     if out is not None and any(check_folder(out).resolve() == _folder(path).resolve() for path in paths):
@@ -113,7 +114,7 @@ def combine(
 
 
 def _folder(path: Path) -> Path:
-    return path if path.is_dir() else path.parent
+    return path.parent if path.name == RECORD_NAME and path.is_file() else path
 
 
 def _own_models(part: Results) -> set[str]:
@@ -157,7 +158,9 @@ def _origin(part: Results, kept: Collection[str]) -> CombinedRecord:
 
 def _one_width(parts: Sequence[Results]) -> list[Results]:
     """Parts of which those with random vectors of another width than one run would have lack them."""
-    widths = {part: part.record.models[_RANDOM].dimension for part in parts if _RANDOM in part.record.models}
+    widths = {
+        part: part.record.models[_RANDOM].dimension or 0 for part in parts if _RANDOM in part.record.models
+    }
     encoders = [
         model.dimension or 0
         for part in parts

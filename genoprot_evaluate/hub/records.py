@@ -14,6 +14,7 @@ from genoprot_evaluate.hub.commits import Content, Pushed, hub_api, push_files, 
 from genoprot_evaluate.hub.front_matter import with_front_matter
 from genoprot_evaluate.results import (
     FURTHER_NAME,
+    PREDICTIONS,
     PREDICTIONS_NAME,
     RECORD_NAME,
     read_further,
@@ -104,10 +105,14 @@ def push_record(
     }
     earlier = read_text(api, head, "README.md")
     if earlier is None:
-        configs = [
-            {"config_name": "predictions", "data_files": f"records/*/{PREDICTIONS_NAME}"},
-        ]
-        changes = {"configs": configs, "tags": ["biology", "geno-prot", "results"]}
+        config = {"config_name": "predictions"}
+        # Stated, so that records of older versions, which lack some of them, load beside new ones.
+        features = [{"name": field.name, "dtype": str(field.type)} for field in PREDICTIONS]
+        changes = {
+            "configs": [config | {"data_files": f"records/*/{PREDICTIONS_NAME}"}],
+            "dataset_info": [config | {"features": features}],
+            "tags": ["biology", "geno-prot", "results"],
+        }
         card = with_front_matter(_CARD.format(repository=repository), changes, "README.md")
         content["README.md"] = card.encode()
     return push_files(

@@ -72,8 +72,8 @@ def test_two_runs_are_one_with_both(runs, paths, tiny_dataset, tmp_path):
     assert "alpha" in first.models
     assert "baseline:length" in first.models
     assert first.versions == read_record(runs / "alpha").versions
-    # In any order, in two steps, and with the dataset at hand the same numbers come out.
-    combine(reversed(paths), out=tmp_path / "turned")
+    # In any order, named twice, in two steps, and with the dataset at hand the same numbers come out.
+    combine([*reversed(paths), runs / "beta" / FILES[0]], out=tmp_path / "turned")
     assert (tmp_path / "turned" / FILES[0]).read_bytes() == (tmp_path / "combined" / FILES[0]).read_bytes()
     combine(paths[:2], out=tmp_path / "both")
     combine([tmp_path / "both", paths[2]], dataset=tiny_dataset, out=tmp_path / "steps")
@@ -143,6 +143,33 @@ def test_every_kind_of_run_is_combined(kind, options, request, tmp_path):
     combine([tmp_path / name for name in two], out=tmp_path / "combined")
     assert_same(tmp_path / "combined", tmp_path / "one")
     assert validate_record(tmp_path / "combined", dataset) == []
+
+
+def test_tasks_that_the_dataset_lacks_stay_not_applicable(tiny_dataset, tmp_path):
+    dataset = shutil.copytree(tiny_dataset, tmp_path / "dataset")
+    manifest = json.loads((dataset / MANIFEST_NAME).read_text())
+    manifest["left_out"]["ppi"] = "no links file"
+    del manifest["tasks"]["ppi"]
+    (dataset / MANIFEST_NAME).write_text(json.dumps(manifest))
+    two = {name: ENCODERS[name] for name in ("alpha", "beta")}
+    for name, given in (*((name, {name: source}) for name, source in two.items()), ("one", two)):
+        evaluate(given, dataset, ["ppi", "melanoma"], baselines=["majority"], head=FAST, out=tmp_path / name)
+    record = combine([tmp_path / "alpha", tmp_path / "beta"], out=tmp_path / "combined")
+    assert_same(tmp_path / "combined", tmp_path / "one")
+    assert record.scores["ppi"]["alpha"].reason == "not in the dataset: no links file"
+
+
+def test_runs_of_baselines_alone_are_combined_with_encoders(paths, tiny_dataset, tmp_path):
+    floors = ["majority", "degree"]
+    evaluate({}, tiny_dataset, TASKS, baselines=floors, seed=3, head=FAST, out=tmp_path / "floors")
+    combine([tmp_path / "floors"], out=tmp_path / "alone")
+    assert_same(tmp_path / "alone", tmp_path / "floors")
+    evaluate(
+        {"gamma": ENCODERS["gamma"]}, tiny_dataset, TASKS, None, floors, 3, head=FAST, out=tmp_path / "one"
+    )
+    combine([paths[2]], models=["gamma"], out=tmp_path / "gamma")
+    combine([tmp_path / "floors", tmp_path / "gamma"], out=tmp_path / "combined")
+    assert_same(tmp_path / "combined", tmp_path / "one")
 
 
 @pytest.mark.parametrize("missing", ["mark", "drop"])

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
+from datasets import load_dataset
 from huggingface_hub import ModelCard, parse_eval_result_entries
 
 from genoprot_datasets.errors import GenoProtError
+from genoprot_datasets.files import write_parquet
 from genoprot_evaluate.cli import main
 from genoprot_evaluate.evaluation import evaluate
 from genoprot_evaluate.hub import fetch_record, list_records
 from genoprot_evaluate.hub.results import RESULTS_PATH
-from genoprot_evaluate.results import read_further, read_predictions, read_record
+from genoprot_evaluate.results import PREDICTIONS_NAME, read_further, read_predictions, read_record
 
 MODEL = "maker/model"
 DATASET = "llnl/geno-prot"
@@ -180,7 +183,7 @@ def test_results_of_strangers_are_refused_or_kept(hub, published, scored, capsys
         )
 
 
-def test_records_are_pushed_listed_and_fetched(hub, online, scored, capsys, monkeypatch):
+def test_records_are_pushed_listed_and_fetched(hub, online, scored, tmp_path, capsys, monkeypatch):
     records = ["push", "records", str(scored), "--repo", "llnl/results"]
     assert "no such repository" in refused(capsys, *records, "--create-pr")
     assert main(records) == 0
@@ -198,6 +201,15 @@ def test_records_are_pushed_listed_and_fetched(hub, online, scored, capsys, monk
     assert read_record(folder) == read_record(scored)
     assert read_predictions(folder).equals(read_predictions(scored))
     assert read_further(folder).equals(read_further(scored))
+    older = pq.read_table(scored / PREDICTIONS_NAME).drop_columns(["identity", "challenge"])
+    earlier = tmp_path / "records" / "0-earlier" / PREDICTIONS_NAME
+    write_parquet(older.replace_schema_metadata(None), earlier)
+    write_parquet(read_predictions(folder), tmp_path / "records" / stored.label / PREDICTIONS_NAME)
+    (tmp_path / "README.md").write_bytes(repository.files("main")["README.md"])
+    rows = load_dataset(str(tmp_path), "predictions", split="train", cache_dir=str(tmp_path / "cache"))
+    assert len(rows) == 2 * len(older)
+    assert rows.features["identity"].dtype == "float32"
+    assert rows[0]["identity"] is None
     assert stored.bytes == sum(path.stat().st_size for path in scored.iterdir())
     with pytest.raises(GenoProtError, match="no such repository"):
         list_records("llnl/none")
