@@ -73,8 +73,9 @@ class TrainedHead:
         used, local = used_rows(examples)
         precision = str(self.layers[0][0].dtype)
         table = standardised_table(vectors, used, self.mean, self.scale, precision).to(device)
-        logits = Network([self.layers], [table]).all_logits(local)
-        return torch.sigmoid(logits[0].double()).cpu().numpy()
+        network = Network([self.layers], [table[None]])
+        logits = network.all_logits(network.place(local)).cpu()
+        return torch.sigmoid(logits[0].double()).numpy()
 
 
 def scored_orders(

@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.seeding import generator
+from genoprot_evaluate.encoders.failures import memory_ran_out, release_memory
 from genoprot_evaluate.heads.batches import Batch, blocks_pay, plan_blocks, shuffled_batches, whole_table
+from genoprot_evaluate.heads.best import BestWeights
 from genoprot_evaluate.heads.config import HeadConfig
 from genoprot_evaluate.heads.folds import divide_examples
 from genoprot_evaluate.heads.network import Network, initial_layers
-from genoprot_evaluate.heads.standardisation import column_statistics, standardised_table, used_rows
+from genoprot_evaluate.heads.standardisation import fill_standardised, used_rows
 from genoprot_evaluate.heads.trained import TrainedHead
 
 if TYPE_CHECKING:
@@ -29,7 +32,6 @@ class _Best(NamedTuple):
 
     loss: float = math.inf
     epoch: int = 0
-    layers: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
     logits: np.ndarray | None = None
 
 
@@ -124,7 +126,7 @@ def train_heads(
 
     On a processor it doesn't, and they are trained one after another. Elsewhere they have the same batches at
     the same time, and each ends as if it had been trained alone, but for the rounding of products of stacked
-    matrices.
+    matrices. Where memory does not suffice for all, one half is trained after the other.
 
     Parameters
     ----------
@@ -150,47 +152,67 @@ def train_heads(
     GenoProtError
         If a class has fewer than two examples.
     """
+
+    def train(some: Sequence[np.ndarray]) -> list[TrainedHead | GenoProtError]:
+        try:
+            return _train(some, examples, labels, config or HeadConfig(), seed, device, on_epoch, precision)
+        except Exception as error:  # allocators raise a different class each
+            if len(some) == 1 or not memory_ran_out(error):
+                raise
+        # Outside of the handler the failed call's tensors are no longer held by its traceback.
+        release_memory()
+        middle = (len(some) + 1) // 2
+        return train(some[:middle]) + train(some[middle:])
+
+    together = device != "cpu" if stacked is None else stacked
+    return train(sources) if together else [head for one in sources for head in train([one])]
+
+
+def _train(
+    sources: Sequence[np.ndarray],
+    examples: np.ndarray,
+    labels: np.ndarray,
+    config: HeadConfig,
+    seed: int,
+    device: str,
+    on_epoch: Callable[[int, float], None] | None,
+    precision: str,
+) -> list[TrainedHead | GenoProtError]:
+    """Heads of all sources side by side."""
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
-    if not (device != "cpu" if stacked is None else stacked) and len(sources) > 1:
-        options = {"config": config, "seed": seed, "device": device, "precision": precision}
-        alone = [train_heads([one], examples, labels, on_epoch=on_epoch, **options) for one in sources]
-        return [head for heads in alone for head in heads]
-    config = config or HeadConfig()
     fold = divide_examples(examples, labels, config, seed)
     used, local = used_rows(examples)
-    moments = [_column_moments(vectors, used, config) for vectors in sources]
-    tables = [
-        standardised_table(vectors, used, *known, precision).to(device)
-        for vectors, known in zip(sources, moments)
-    ]
-    network = Network(
-        [_first_layers(config, local.shape[1] * table.shape[1], seed, precision) for table in tables],
-        tables,
-    )
-    targets = torch.from_numpy(labels.astype(precision)).to(device)
+    # By place in the network: number of the head. Those of the same width stand side by side.
+    active = sorted(range(len(sources)), key=lambda head: sources[head].shape[1])
+    tables, moments = _standardised([sources[head] for head in active], used, config, precision, device)
+    moments = dict(zip(active, moments))
+    inputs = [local.shape[1] * sources[head].shape[1] for head in active]
+    network = Network([_first_layers(config, width, seed, precision) for width in inputs], tables)
     validation, fit = np.flatnonzero(fold.held_out), np.flatnonzero(fold.fitted)
-    held_out_targets = targets[torch.from_numpy(validation).to(device)].double()
-    fitted, fitted_targets = local[fit], targets[torch.from_numpy(fit).to(device)]
+    fitted = local[fit]
+    fitted_targets = torch.from_numpy(labels[fit].astype(precision)).to(device)
+    held_out = network.place(local[validation])
+    held_out_targets = torch.from_numpy(labels[validation].astype(np.float64))
     optimiser = _optimiser(network.parameters(), config)
     rng = generator(seed, "batches")
-    best = [_Best() for _ in sources]
+    best, weights = [_Best() for _ in sources], BestWeights()
     epochs = [0] * len(sources)
     failed: dict[int, GenoProtError] = {}
-    active = list(range(len(sources)))
     for epoch in range(1, config.epochs + 1):
         for batch in _epoch(fitted, len(used), config, rng):
             optimiser.zero_grad()
-            logits = network.logits_by_row(batch) if batch.rows else network.logits_by_example(batch.places)
-            wanted = fitted_targets[torch.from_numpy(batch.chosen).to(device)].expand_as(logits)
+            logits, chosen = network.logits_by_row(batch) if batch.rows else network.logits_by_example(batch)
+            wanted = fitted_targets[chosen].expand_as(logits)
             # The mean over the batch, summed over heads: no head has a part in another one's gradient.
-            (cross_entropy(logits, wanted, reduction="sum") / len(batch.chosen)).backward()
+            (cross_entropy(logits, wanted, reduction="sum") / len(chosen)).backward()
             optimiser.step()
-        logits = network.all_logits(local[validation])
+        # All that is fetched from a device in an epoch: it computes until here without being waited for.
+        logits = network.all_logits(held_out).cpu()
         wanted = held_out_targets.expand_as(logits)
         losses = cross_entropy(logits.double(), wanted, reduction="none").mean(dim=1).tolist()
-        going = []
+        going, better = [], []
         for place, (head, loss) in enumerate(zip(active, losses)):
             epochs[head] = epoch
             if not math.isfinite(loss):
@@ -199,10 +221,11 @@ def train_heads(
                 )
                 continue
             if loss < best[head].loss:
-                found = logits[place].cpu().numpy()
-                best[head] = _Best(loss, epoch, network.layers_of(place), found)
+                best[head] = _Best(loss, epoch, logits[place].numpy())
+                better.append(place)
             if epoch - best[head].epoch < config.patience:
                 going.append(place)
+        weights.store(network, active, better)
         if on_epoch is not None:
             on_epoch(epoch, sum(losses) / len(losses))
         if not going:
@@ -218,7 +241,7 @@ def train_heads(
         right = (kept.logits > 0) == (labels[validation] > 0)
         return TrainedHead(
             config=config,
-            layers=kept.layers,
+            layers=layers[head],
             mean=moments[head][0],
             scale=moments[head][1],
             epochs=epochs[head],
@@ -232,16 +255,27 @@ def train_heads(
             validation_note=fold.note,
         )
 
+    layers = weights.fetch()
     return [outcome(head) for head in range(len(sources))]
 
 
-def _column_moments(
-    vectors: np.ndarray, rows: np.ndarray, config: HeadConfig
-) -> tuple[np.ndarray, np.ndarray]:
-    if config.standardisation == "none":
-        width = vectors.shape[1]
-        return np.zeros(width, dtype=np.float32), np.ones(width, dtype=np.float32)
-    return column_statistics(vectors, rows)
+def _standardised(
+    sources: Sequence[np.ndarray], used: np.ndarray, config: HeadConfig, precision: str, device: str
+) -> tuple[list[torch.Tensor], list[tuple[np.ndarray, np.ndarray]]]:
+    """Tables of sources that are sorted by width, stacked for each width, and the moments of each source."""
+    import torch
+
+    tables, moments = [], []
+    for width, some in groupby(sources, key=lambda vectors: vectors.shape[1]):
+        alike = list(some)
+        stack = torch.empty((len(alike), len(used), width), dtype=getattr(torch, precision), device=device)
+        as_they_are = config.standardisation == "none"
+        moments += [
+            fill_standardised(table, vectors, used, as_they_are=as_they_are)
+            for table, vectors in zip(stack, alike)
+        ]
+        tables.append(stack)
+    return tables, moments
 
 
 def _first_layers(

@@ -231,13 +231,16 @@ def test_first_layer_by_protein_is_the_first_layer_by_example(arity):
     table = torch.from_numpy(rng.normal(size=(9, 7)).astype(np.float32))
     examples = rng.integers(0, 9, size=(50, arity))
     layers = initial_layers(HeadConfig(hidden=(16, 8)), arity * 7, seed=0)
-    networks = [Network([layers], [table]) for _ in range(2)]
+    networks = [Network([layers], [table[None]]) for _ in range(2)]
     batch = whole_table(examples, np.arange(50), 9)
-    both = [networks[0].logits_by_example(examples), networks[1].logits_by_row(batch)]
+    both = [
+        networks[0].logits_by_example(batch._replace(places=examples))[0],
+        networks[1].logits_by_row(batch)[0],
+    ]
     for logits in both:
         logits.square().sum().backward()
     torch.testing.assert_close(*both)
-    torch.testing.assert_close(networks[0].all_logits(examples), both[0].detach())
+    torch.testing.assert_close(networks[0].all_logits(networks[0].place(examples)), both[0].detach())
     for one, other in zip(*(network.parameters() for network in networks)):
         torch.testing.assert_close(one.grad, other.grad)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genoprot_datasets.errors import GenoProtError
-from genoprot_evaluate.heads import HeadConfig, one_thread_per_head, train_head, train_heads
+from genoprot_evaluate.heads import HeadConfig, one_thread_per_head, train_head, train_heads, training
 from genoprot_evaluate.heads.batches import blocks_pay
 
 CONFIG = HeadConfig(hidden=(32, 16, 8), epochs=12, patience=2, learning_rate=0.004)
@@ -20,10 +20,11 @@ def one_thread():
 
 @pytest.fixture
 def task():
-    """Three encoders of 1,200 proteins, of which two see what decides the label of a pair."""
+    """Four encoders of 1,200 proteins, two of one width; all but the third see what decides a label."""
     rng = np.random.default_rng(0)
     hidden = rng.normal(size=(1_200, 4))
-    sources = [hidden @ rng.normal(size=(4, width)) for width in (6, 11)] + [rng.normal(size=(1_200, 9))]
+    sources = [hidden @ rng.normal(size=(4, width)) for width in (6, 11)]
+    sources += [rng.normal(size=(1_200, 9)), hidden @ rng.normal(size=(4, 6))]
     pairs = rng.integers(0, 1_200, size=(6_000, 2))
     labels = (hidden[pairs[:, 0], 0] * hidden[pairs[:, 1], 0] > 0).astype(np.int8)
     return [source.astype(np.float32) for source in sources], pairs, labels
@@ -65,6 +66,36 @@ def test_stacked_heads_are_those_of_single_training_but_for_rounding(task, batch
             difference = one.predict_proba(vectors, pairs) - other.predict_proba(vectors, pairs)
             assert np.abs(difference).max() < of_probability
             assert one.layers[0][0].dtype == precision
+
+
+def test_heads_that_do_not_fit_into_memory_together_are_trained_in_parts(task, monkeypatch):
+    sources, pairs, labels = task
+    together, tried = training._train, []
+
+    def with_little_memory(some, *arguments):
+        tried.append(len(some))
+        if len(some) > 1 and sum(vectors.shape[1] for vectors in some) > 15:
+            raise MemoryError
+        return together(some, *arguments)
+
+    monkeypatch.setattr(training, "_train", with_little_memory)
+    options = {"config": CONFIG, "seed": 3, "stacked": True, "precision": "float64"}
+    parts = train_heads(sources, pairs, labels, **options)
+    assert tried == [4, 2, 1, 1, 2]
+    monkeypatch.undo()
+    for one, other in zip(parts, train_heads(sources, pairs, labels, **options)):
+        assert one.best_epoch == other.best_epoch
+        assert one.validation_loss == pytest.approx(other.validation_loss, abs=1e-11)
+        assert len(one.mean) == len(other.mean)
+
+
+def test_head_that_does_not_fit_into_memory_alone_says_so(task, monkeypatch):
+    def without_memory(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(training, "_train", without_memory)
+    with pytest.raises(MemoryError):
+        train_heads(*task, config=CONFIG, stacked=True)
 
 
 def test_head_without_a_finite_loss_leaves_the_others_alone(task):

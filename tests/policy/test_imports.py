@@ -63,6 +63,7 @@ NO_PART_IN_A_FIT = (
     "genoprot_datasets.published",
     "genoprot_datasets.schema",
     "genoprot_datasets.snapshots",
+    "genoprot_evaluate.encoders.failures",
     "genoprot_evaluate.encoders.kmer",
     "genoprot_evaluate.evaluation.facts",
     "genoprot_evaluate.evaluation.inputs",
