@@ -26,6 +26,7 @@ __all__ = [
     "drop_gaps",
     "examples_without",
     "indistinct",
+    "listed",
     "load_tables",
     "refuse_gaps",
     "unanswerable",
@@ -36,9 +37,24 @@ __all__ = [
 _FEWEST = {"train": 2, "eval": 1}
 
 
+def listed(names: Iterable[str] | str | None) -> tuple[str, ...] | None:
+    """Names as a tuple; a string is one of them, and not its letters.
+
+    Examples
+    --------
+    >>> listed("ppi"), listed(["ppi", "pfam"]), listed(None)
+    (('ppi',), ('ppi', 'pfam'), None)
+    """
+    if names is None:
+        return None
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
 def chosen_tasks(published: PublishedDataset, tasks: Sequence[str] | None) -> tuple[str, ...]:
     """Tasks to score, by name or group, in the order of the paper; those left out of the dataset too."""
     known = {*published.tasks, *published.manifest["left_out"]}
+    if tasks is not None and not tasks:
+        raise GenoProtError("no task is named; leave tasks out for all of them")
     for name in tasks or ():
         if name in TASKS and name not in known:
             raise GenoProtError(
@@ -60,6 +76,8 @@ def load_tables(embeddings: Mapping[str, Any], published: PublishedDataset) -> d
     """
     tables = {}
     for name in sorted(embeddings):
+        if not name.strip():
+            raise GenoProtError("a model without a name: give each of the embeddings one")
         if ":" in name:
             raise GenoProtError(
                 f"model name {name!r}: names with a colon are kept for baselines and ensembles"

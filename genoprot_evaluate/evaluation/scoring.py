@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from genoprot_evaluate.evaluation.grid import Grid, check_device, fit_cells
 from genoprot_evaluate.evaluation.inputs import (
     chosen_tasks,
     drop_gaps,
+    listed,
     load_tables,
     refuse_gaps,
     voters,
@@ -132,8 +134,11 @@ def evaluate(
         If the dataset, a source or a name cannot be used. What fails in one cell only is recorded in
         that cell, and the others go on.
     """
-    if seed < 0:
-        raise GenoProtError(f"seed {seed} is negative")
+    if not isinstance(seed, Integral) or seed < 0:
+        raise GenoProtError(f"seed {seed!r}: expected a whole number of 0 or more")
+    tasks, members, baselines = listed(tasks), listed(members), listed(baselines)
+    if save_heads is not None and (odd := [name for name in sorted(embeddings) if set(name) & {"/", "\\"}]):
+        raise GenoProtError(f"model name {odd[0]!r}: a head is saved under it, so it cannot have a slash")
     if missing not in MISSING:
         raise GenoProtError(f"missing={missing!r}: expected one of {', '.join(MISSING)}")
     if not 0 <= missing_share < 1:

@@ -228,6 +228,8 @@ VECTOR_SUFFIXES = tuple(_READERS)
 
 
 def _matrix(accessions: list[str], vectors: Any) -> np.ndarray:
+    if isinstance(vectors, np.ndarray) and vectors.dtype.kind in "cSUmM":
+        raise GenoProtError(f"embeddings are {vectors.dtype}, not real numbers")
     try:
         with np.errstate(over="ignore"):
             return np.asarray(vectors, dtype=np.float32)

@@ -316,7 +316,11 @@ def test_without_encoders_only_baselines_are_scored(tiny_dataset):
         ({"tasks": ["ppi", "stability"]}, "unknown task 'stability'; the tasks are pfam"),
         ({"members": ["gamma"]}, "ensemble member 'gamma' is none of the encoders; they are alpha, beta"),
         ({"baselines": ["luck"]}, "unknown baseline 'luck'"),
-        ({"seed": -1}, "seed -1 is negative"),
+        ({"seed": -1}, "seed -1: expected a whole number"),
+        ({"seed": 1.5}, "seed 1.5: expected a whole number"),
+        ({"tasks": []}, "no task is named"),
+        ({"embeddings": {" ": {"Q00000": [1.0]}}}, "a model without a name"),
+        ({"embeddings": {"../a": {}}, "save_heads": "heads"}, "model name '../a'.* cannot have a slash"),
         ({"missing": "ignore"}, "missing='ignore'"),
         ({"embeddings": {"ensemble:soft": {}}}, "names with a colon"),
         ({"embeddings": {"gamma": {"Q00000": [1.0, float("nan")]}}}, "NaN"),
@@ -330,6 +334,13 @@ def test_bad_input_is_refused_before_any_training(options, message, tiny_dataset
     with pytest.raises(GenoProtError, match=message):
         evaluate(**given)
     assert ticks == []
+
+
+def test_a_string_is_one_name(tiny_dataset, two):
+    record = evaluate(two, tiny_dataset, "disease", members="alpha", baselines="majority", head=FAST)
+    assert record.tasks == ("disease",)
+    assert record.ensembles["disease"].members == ("alpha",)
+    assert record.models_of("baseline") == ("baseline:majority",)
 
 
 def test_embeddings_of_another_dataset_are_refused(tiny_dataset, two):

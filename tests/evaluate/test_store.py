@@ -190,6 +190,8 @@ def test_rows_find_accessions_and_name_those_that_lack():
         ({}, "no rows"),
         ({"P1": [1.0, 2.0], "P2": [1.0]}, "embedding of P2 has width 1, that of P1 has 2"),
         ({"P1": ["a"]}, "not numbers"),
+        ((["P1"], np.array([[1j]])), "embeddings are complex128, not real numbers"),
+        ((["P1"], np.array([["1.5"]])), "embeddings are <U3, not real numbers"),
         ({"P1": [np.nan], "P2": [1.0]}, r"NaN or infinity in the vectors of 1 accessions \(P1\)"),
         ({"P1": [1e300]}, "NaN or infinity"),
         ((["P1"], np.zeros((2, 3))), r"1 accessions and a matrix of shape \(2, 3\)"),
