@@ -12,9 +12,6 @@ from genoprot_datasets.seeding import generator
 
 __all__ = ["partition"]
 
-_CANCELLED = 1e-2
-"""Share of the squared norms below which a squared distance has lost too many digits to cancellation."""
-
 _PENDING = 64
 """Chosen records whose distances to all others are computed at a time, in one product of matrices."""
 
@@ -24,8 +21,11 @@ _REFUSALS = 64
 _ROWS = 2048
 """Records per block of that product."""
 
-_EXACT = 4096
-"""Differences of vectors that are held at a time."""
+_MANTISSA = 53
+"""Bits of the integers that float64 holds without gaps."""
+
+_SUM = 62
+"""Bits of the largest sum of squared distances, which is an int64."""
 
 
 def partition(
@@ -44,6 +44,13 @@ def partition(
     step, at less cost: a record is drawn by the distances as they were some steps ago, which are upper
     bounds, and kept with the probability that its distance now has to the bound. All distances are brought up
     to date every 64 steps by one product of matrices.
+
+    The choice is the same on every processor. The vectors are rounded once, to multiples of a power of two
+    so large that a squared distance has less than 2**53 squares of it, and all of them together less than
+    2**62. From then on everything is whole numbers: these are exact in float64 in whichever order they are
+    added up, and so are the draws. For 12,448 vectors of 1,024 numbers this step is 2**-18 of the largest
+    deviation from the middle of a coordinate's range, rounded up to a power of two, and for 100,000 of them
+    2**-16; a float16, in which UniProt publishes its vectors, has 11 bits.
 
     Parameters
     ----------
@@ -86,8 +93,7 @@ def partition(
     _check(accessions, vectors, eval_size)
     order = np.array(sorted(range(n), key=accessions.__getitem__), np.int64)
     leaders, follows, sizes = _leaders([accessions[k] if groups is None else groups[k] for k in order])
-    points = vectors[order[leaders]]
-    points = np.ascontiguousarray(points - points.mean(axis=0, dtype=np.float64), np.float32)
+    points = _whole(vectors[order[leaders]])
     rng = generator(seed, "partition")
 
     chosen = np.zeros(len(leaders), bool)
@@ -116,63 +122,70 @@ def _leaders(groups: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return np.unique(leader, return_inverse=True, return_counts=True)
 
 
-class _Nearest:
-    """Squared distances of points to the nearest of the centres, exactly 0 for points that coincide with one.
+def _whole(vectors: np.ndarray) -> np.ndarray:
+    """Vectors as whole numbers of steps from the middle, float64; see `partition`."""
+    n, dimension = vectors.shape
+    middle = (vectors.min(axis=0).astype(np.float64) + vectors.max(axis=0)) / 2.0
+    points = vectors - middle
+    exponent = int(np.frexp(np.abs(points).max())[1])
+    # A difference of two coordinates has up to 2 * 2**bits steps.
+    bits = (min(_MANTISSA, _SUM - n.bit_length()) - 2 - (dimension - 1).bit_length()) // 2
+    points *= 2.0 ** (bits - exponent)
+    return np.rint(points, out=points)
 
-    The latest centres are `_pending`: they lower `_bounds` only when `_settle` is called.
+
+class _Nearest:
+    """Squared distances of points of whole numbers to the nearest of the centres, as int64.
+
+    The latest centres are pending: they lower `_bounds` only when `_settle` is called.
     """
 
     def __init__(self, points: np.ndarray) -> None:
         self._points = points
-        self._norms = np.einsum("nd,nd->n", points, points, dtype=np.float64)
-        self._bounds = np.full(len(points), np.inf)
-        self._cumulated = self._bounds
-        self._pending: list[int] = []
+        self._norms = np.einsum("nd,nd->n", points, points)
+        self._bounds = np.full(len(points), np.iinfo(np.int64).max)
+        self._cumulated: np.ndarray | None = None
+        self._centres = np.empty((_PENDING, points.shape[1]))
+        self._of_centres = np.empty(_PENDING)
+        self._pending = 0
 
     def add(self, centre: int) -> None:
         """Take one more centre in."""
-        self._pending.append(centre)
-        if len(self._pending) == _PENDING or np.isinf(self._cumulated[-1]):
+        self._centres[self._pending] = -2.0 * self._points[centre]
+        self._of_centres[self._pending] = self._norms[centre]
+        self._pending += 1
+        if self._pending == _PENDING or self._cumulated is None:
             self._settle()
 
     def draw(self, chosen: np.ndarray, rng: np.random.Generator) -> int:
         """Index drawn with probability proportional to the squared distance, among those not chosen."""
         refused = 0
-        while self._cumulated[-1] > 0.0:
-            drawn = self._draw_by_bounds(rng)
+        while self._cumulated[-1] > 0:
+            place = rng.integers(self._cumulated[-1])
+            drawn = int(np.searchsorted(self._cumulated, place, side="right"))
             if not self._pending:
                 return drawn
-            if rng.random() * self._bounds[drawn] < self._squared(np.array([drawn]))[0]:
+            if rng.integers(self._bounds[drawn]) < self._squared(slice(drawn, drawn + 1))[0]:
                 return drawn
             refused += 1
             if refused == _REFUSALS:
                 self._settle()
         return int(rng.choice(np.flatnonzero(~chosen)))
 
-    def _draw_by_bounds(self, rng: np.random.Generator) -> int:
-        total = self._cumulated[-1]
-        drawn = int(np.searchsorted(self._cumulated, rng.random() * total, side="right"))
-        return drawn if drawn < len(self._bounds) else int(np.flatnonzero(self._bounds)[-1])
-
     def _settle(self) -> None:
         """Lower the bounds to the squared distances."""
         for start in range(0, len(self._points), _ROWS):
-            rows = np.arange(start, min(start + _ROWS, len(self._points)))
+            rows = slice(start, start + _ROWS)
             self._bounds[rows] = self._squared(rows)
-        self._pending = []
+        self._pending = 0
         self._cumulated = np.cumsum(self._bounds)
 
-    def _squared(self, rows: np.ndarray) -> np.ndarray:
+    def _squared(self, rows: slice) -> np.ndarray:
         """Squared distances of some points to their nearest centres."""
-        centres = np.array(self._pending)
-        scale = self._norms[rows, None] + self._norms[centres]
-        squared = scale - 2.0 * (self._points[rows] @ self._points[centres].T)
-        cancelled = np.argwhere((squared < _CANCELLED * scale) & (self._bounds[rows, None] > 0.0))
-        for start in range(0, len(cancelled), _EXACT):
-            row, column = cancelled[start : start + _EXACT].T
-            difference = self._points[rows[row]].astype(np.float64) - self._points[centres[column]]
-            squared[row, column] = np.einsum("nd,nd->n", difference, difference)
-        return np.minimum(self._bounds[rows], np.maximum(squared.min(axis=1), 0.0))
+        squared = self._points[rows] @ self._centres[: self._pending].T
+        squared += self._of_centres[: self._pending]
+        nearest = squared.min(axis=1) + self._norms[rows]
+        return np.minimum(self._bounds[rows], nearest.astype(np.int64))
 
 
 def _check(accessions: Sequence[str], vectors: np.ndarray, eval_size: int) -> None:

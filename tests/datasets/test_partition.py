@@ -70,6 +70,42 @@ def test_duplicates_are_chosen_last():
         assert sorted(chosen % 30) == list(range(30))
 
 
+@pytest.mark.parametrize(("n", "dimension", "spread"), [(90, 300, 1.0), (90, 3, 1e-30), (5000, 1024, 1e30)])
+def test_distances_are_exact(n, dimension, spread):
+    """They are those of integers of any size, at both ends of float32 and for opposite corners."""
+    rng = np.random.default_rng(3)
+    vectors = (spread * rng.standard_t(2, size=(n, dimension))).astype(np.float32)
+    vectors[1::2] = np.abs(vectors).max()
+    vectors[::30] = -vectors[1]
+    points = partition_module._whole(vectors)
+    assert (points == np.rint(points)).all()
+    low, high = vectors.min(axis=0).astype(np.float64), vectors.max(axis=0).astype(np.float64)
+    step = 2.0 ** np.rint(np.log2((high[0] - low[0]) / np.ptp(points[:, 0])))
+    assert step <= 2.0**-14 * high.max()
+    assert np.abs(points * step - (vectors - (low + high) / 2)).max() <= step * (0.5 + 1e-9)
+    centres = rng.permutation(n)[:70].tolist()
+    nearest = partition_module._Nearest(points)
+    nearest.add(centres[0])
+    assert nearest._cumulated.tolist() == list(itertools.accumulate(nearest._bounds.tolist()))
+    for centre in centres[1:]:
+        nearest.add(centre)
+    nearest._settle()
+    for row in rng.permutation(n)[:40].tolist():
+        own = [int(value) for value in points[row]]
+        expected = min(sum((a - int(b)) ** 2 for a, b in zip(own, points[k])) for k in centres)
+        assert nearest._bounds[row] == expected
+    assert nearest._cumulated.tolist() == list(itertools.accumulate(nearest._bounds.tolist()))
+
+
+def test_order_of_the_coordinates_does_not_matter():
+    rng = np.random.default_rng(4)
+    vectors = rng.normal(size=(400, 96)).astype(np.float32)
+    accessions = [f"P{k:03d}" for k in range(400)]
+    chosen = partition(accessions, vectors, 130, 0)
+    for _ in range(3):
+        np.testing.assert_array_equal(chosen, partition(accessions, vectors[:, rng.permutation(96)], 130, 0))
+
+
 def test_all_records_coincide():
     accessions = list("ABCDE")
     counts = sum(partition(accessions, np.ones((5, 3)), 2, seed).astype(int) for seed in range(1000))
@@ -85,9 +121,7 @@ def test_distances_far_from_the_origin_keep_their_digits():
         assert chosen[:2].sum() == 1
 
 
-def test_records_in_tight_clusters(monkeypatch):
-    """Every distance inside a cluster is recomputed, a few at a time."""
-    monkeypatch.setattr(partition_module, "_EXACT", 7)
+def test_records_in_tight_clusters():
     rng = np.random.default_rng(2)
     centres = np.repeat(100.0 * rng.normal(size=(40, 16)), 5, axis=0)
     vectors = (centres + 0.01 * rng.normal(size=centres.shape)).astype(np.float32)
