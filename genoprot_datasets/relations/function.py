@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -12,13 +13,16 @@ from genoprot_datasets.relations.base import PairRelation, rows_of_ranks
 
 __all__ = ["FunctionSimilarity"]
 
+_UNIT = 1 << 26
+"""Steps to which the numbers of unit vectors are rounded; a cosine is then a multiple of 2**-52."""
+
 _STEPS = 1 << 20
-"""Steps to which similarities from 0 to 1 are rounded."""
+"""Steps to which cosines and similarities from 0 to 1 are rounded."""
 
 _ROWS = 512
 """Records per block."""
 
-_HELD = 1 << 24
+_HELD = 1 << 23
 """Cosines of all terms to some of them that are held at a time."""
 
 
@@ -27,11 +31,16 @@ class FunctionSimilarity(PairRelation):
 
     The similarity of two records with term sets A and B and cosine c is
     ``min(mean_a max_b c(a, b), mean_b max_a c(a, b))``: the modified Hausdorff distance with similarity in
-    place of distance. It is rounded to the nearest multiple of 2**-20, about 1e-6, so that equally similar
-    pairs tie whatever the order of summation was, and so that one histogram gives the exact median.
+    place of distance.
 
-    All pairs take two passes: ``M[t, p]``, the largest cosine of term t to a term of p, then the mean of
-    M over the terms of q as a sparse product, both in blocks. M is held whole: u x m float32 for u
+    It is the same on every processor, and equally similar pairs tie. Unit vectors are rounded to multiples of
+    2**-26, so that cosines are exact in float64 in whichever order they are added up; cosines are rounded to
+    multiples of 2**-20, about 1e-6, and added up as integers; the mean, a quotient of integers, is rounded to
+    a multiple of 2**-20 again, so that one histogram gives the exact median. A similarity is off by less than
+    1e-6.
+
+    All pairs take two passes: ``M[t, p]``, the largest cosine of term t to a term of p, then the sum of
+    M over the terms of q as a sparse product, both in blocks. M is held whole: u x m int32 for u
     distinct terms.
 
     Parameters
@@ -56,15 +65,18 @@ class FunctionSimilarity(PairRelation):
     """
 
     def __init__(self, vectors: np.ndarray, terms: Sequence[Sequence[int]]) -> None:
-        vectors = np.asarray(vectors, np.float64)
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        self._units = (vectors / np.where(norms > 0.0, norms, 1.0)).astype(np.float32)
+        vectors = np.asarray(vectors, np.float32).astype(np.float64)
+        # Squares of float32 are exact in float64, and fsum rounds their sum once.
+        norms = np.array([math.sqrt(math.fsum(row)) for row in np.square(vectors).tolist()])[:, None]
+        self._units = np.rint(vectors / np.where(norms > 0.0, norms, 1.0) * _UNIT)
         sets = [sorted(set(row)) for row in terms]
         sizes = np.array([len(row) for row in sets], np.int64)
         indptr = np.concatenate([[0], np.cumsum(sizes)])
         indices = np.fromiter((term for row in sets for term in row), np.int64, indptr[-1])
-        shares = np.repeat(1.0 / np.maximum(sizes, 1), sizes).astype(np.float32)
-        self._means = sparse.csr_matrix((shares, indices, indptr), shape=(len(terms), len(vectors)))
+        # Sums of so many cosines have to fit.
+        whole = np.int32 if sizes.max(initial=0) * _STEPS < 2**31 else np.int64
+        shape = (len(terms), len(vectors))
+        self._sets = sparse.csr_matrix((np.ones(len(indices), whole), indices, indptr), shape=shape)
         self.annotated, self.degree = sizes > 0, sizes
         self._medians: dict[bytes, tuple[int, int]] = {}
 
@@ -156,29 +168,34 @@ class FunctionSimilarity(PairRelation):
 
     def _steps(self, members: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """Similarities in steps, as int32, in the blocks of `similarity`."""
-        means, best = self._best_cosines(self._means[np.asarray(members, np.int64)])
-        blocks = [means[start : start + _ROWS] for start in range(0, means.shape[0], _ROWS)]
+        sets, best = self._best_cosines(self._sets[np.asarray(members, np.int64)])
+        blocks = [sets[start : start + _ROWS] for start in range(0, sets.shape[0], _ROWS)]
+        sizes = [np.diff(block.indptr)[:, None].astype(np.float64) for block in blocks]
         for k in range(len(blocks)):
-            row = [np.minimum(blocks[k] @ best[j], (blocks[j] @ best[k]).T) for j in range(k, len(blocks))]
-            yield k * _ROWS, np.rint(np.concatenate(row, axis=1) * np.float32(_STEPS)).astype(np.int32)
+            row = [
+                np.minimum((blocks[k] @ best[j]) / sizes[k], ((blocks[j] @ best[k]) / sizes[j]).T)
+                for j in range(k, len(blocks))
+            ]
+            yield k * _ROWS, np.rint(np.concatenate(row, axis=1)).astype(np.int32)
 
-    def _best_cosines(self, means: sparse.csr_matrix) -> tuple[sparse.csr_matrix, list[np.ndarray]]:
+    def _best_cosines(self, sets: sparse.csr_matrix) -> tuple[sparse.csr_matrix, list[np.ndarray]]:
         """Members by the terms they use, and the largest cosine of each such term to each member's terms.
 
-        The cosines come as one array of terms by members for every `_ROWS` members.
+        The cosines come in steps, as one array of terms by members for every `_ROWS` members.
         """
-        used, columns = np.unique(means.indices, return_inverse=True)
-        means = sparse.csr_matrix((means.data, columns, means.indptr), shape=(means.shape[0], len(used)))
+        used, columns = np.unique(sets.indices, return_inverse=True)
+        sets = sparse.csr_matrix((sets.data, columns, sets.indptr), shape=(sets.shape[0], len(used)))
         units = self._units[used]
-        starts = range(0, means.shape[0], _ROWS)
-        best = [np.empty((len(used), min(_ROWS, means.shape[0] - start)), np.float32) for start in starts]
-        sets = np.split(columns, means.indptr[1:-1])
-        width = max(1, _HELD // max(len(sets), len(used)))
+        starts = range(0, sets.shape[0], _ROWS)
+        best = [np.empty((len(used), min(_ROWS, sets.shape[0] - start)), sets.dtype) for start in starts]
+        rows = np.split(columns, sets.indptr[1:-1])
+        width = max(1, _HELD // max(len(rows), len(used)))
         for left in range(0, len(used), width):
-            cosines = units @ units[left : left + width].T
-            largest = np.empty((len(sets), cosines.shape[1]), np.float32)
-            for own, row in zip(sets, largest):
+            cosines = units @ (units[left : left + width] * (_STEPS / _UNIT**2)).T
+            cosines = np.rint(cosines, out=cosines).astype(sets.dtype)
+            largest = np.empty((len(rows), cosines.shape[1]), sets.dtype)
+            for own, row in zip(rows, largest):
                 cosines[own].max(axis=0, out=row)
             for start, block in zip(starts, best):
                 block[left : left + width] = largest[start : start + _ROWS].T
-        return means, best
+        return sets, best

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -59,6 +61,55 @@ def test_agrees_with_a_loop_over_pairs(monkeypatch, rows, held):
     clear = {pair for pair, value in expected.items() if abs(value - threshold) > 1e-6}
     positive = {(int(code // m), int(code % m)) for code in codes}
     assert {pair for pair in clear if expected[pair] > threshold} == positive & clear
+
+
+def test_similarities_are_exact(monkeypatch):
+    """They are those of integers of any size, to the last step."""
+    monkeypatch.setattr(function, "_ROWS", 9)
+    vectors, terms = example(40, seed=5)
+    vectors[11] *= np.float32(1e-30)
+    relation = FunctionSimilarity(vectors, terms)
+    members = np.flatnonzero(relation.annotated)
+
+    units = []
+    for vector in vectors.tolist():
+        norm = math.sqrt(sum(Fraction(value) ** 2 for value in vector))
+        units.append([round(value / (norm or 1.0) * 2**26) for value in vector])
+    cosines = [[round(Fraction(sum(a * b for a, b in zip(x, y)), 2**32)) for y in units] for x in units]
+
+    def steps(left: list[int], right: list[int]) -> int:
+        means = (
+            Fraction(sum(max(cosines[a][b] for b in right) for a in left), len(left)),
+            Fraction(sum(max(cosines[a][b] for a in left) for b in right), len(right)),
+        )
+        return round(min(means))
+
+    for start, block in relation.similarity(members):
+        for row, column in itertools.product(range(len(block)), range(block.shape[1])):
+            pair = members[start + row], members[start + column]
+            assert block[row, column] * 2**20 == steps(*(terms[k] for k in pair))
+
+
+def test_order_of_the_coordinates_does_not_matter():
+    rng = np.random.default_rng(6)
+    vectors, terms = rng.normal(size=(40, 100)).astype(np.float32), example(60)[1]
+    members = np.flatnonzero([bool(row) for row in terms])
+    found = [
+        np.concatenate([block.ravel() for _, block in FunctionSimilarity(own, terms).similarity(members)])
+        for own in (vectors, vectors[:, ::-1], vectors[:, rng.permutation(100)])
+    ]
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+
+
+def test_more_terms_than_sums_of_int32_hold():
+    vectors = np.random.default_rng(7).normal(size=(2050, 4)).astype(np.float32)
+    everything = list(range(2050))
+    relation = FunctionSimilarity(vectors, [everything, everything, [0]])
+    assert relation.threshold(np.arange(2)) == 1.0
+    assert relation.threshold(np.arange(3)) == pytest.approx(
+        similarity_by_definition(vectors, everything, [0]), abs=1e-6
+    )
 
 
 def test_half_of_the_pairs_of_each_fold_are_positive():
