@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy import sparse
 
 from genoprot_datasets.errors import GenoProtError
-from genoprot_datasets.seeding import generator, integer_seed
+from genoprot_datasets.seeding import generator
 
 __all__ = ["Go2VecConfig", "train_term_vectors"]
 
@@ -68,8 +68,8 @@ def train_term_vectors(
     ancestors of these; its edges are the annotations and the ontology's edges among those terms. Terms of
     which no descendant is annotated, most of the Gene Ontology, are left out.
 
-    The same input gives the same bytes on the same machine, whatever its order and Python's hash seed: the
-    model is trained by a single worker.
+    The same input gives the same bytes, whatever its order, Python's hash seed and the processor; see
+    `skip_gram.train_skip_gram`.
 
     Parameters
     ----------
@@ -97,34 +97,19 @@ def train_term_vectors(
     Zhong, Kaalia and Rajapakse, BMC Genomics 20:918 (2019). Grover and Leskovec, "node2vec: scalable
     feature learning for networks", KDD 2016.
     """
-    from gensim.models import Word2Vec
+    from genoprot_datasets.relations.skip_gram import train_skip_gram
 
     graph, terms = _graph(edges, annotations)
     walks = _walks(graph, config, generator(seed, "go2vec", "walks"))
-    model = Word2Vec(
-        sentences=_Sentences(walks),
-        vector_size=config.dimension,
-        window=config.window,
-        epochs=config.epochs,
-        sg=1,
-        min_count=1,
-        workers=1,
-        seed=integer_seed(seed, "go2vec", "word2vec"),
+    vectors = train_skip_gram(
+        walks,
+        graph.shape[0],
+        config.dimension,
+        config.window,
+        config.epochs,
+        generator(seed, "go2vec", "skip-gram"),
     )
-    rows = [model.wv.key_to_index[str(node)] for node in range(len(terms))]
-    return terms, np.asarray(model.wv.vectors[rows], np.float32)
-
-
-class _Sentences:
-    """Walks as lists of words, to be gone through several times."""
-
-    def __init__(self, walks: np.ndarray) -> None:
-        self.walks = walks
-        self.names = np.array([str(node) for node in range(int(walks.max()) + 1)], object)
-
-    def __iter__(self) -> Iterator[list[str]]:
-        for walk in self.walks:
-            yield self.names[walk].tolist()
+    return terms, vectors[: len(terms)].copy()
 
 
 def _graph(

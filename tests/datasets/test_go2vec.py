@@ -69,10 +69,12 @@ def test_walks_have_the_transition_probabilities_of_node2vec(p, q):
     np.testing.assert_allclose(shares, weights / weights.sum(), atol=0.02)
 
 
-def test_same_bytes_whatever_the_hash_seed():
+def test_same_bytes_whatever_the_hash_seed_and_the_processor():
     outputs = []
-    for hash_seed in ("0", "1", "2"):
+    for hash_seed, processor in (("0", ""), ("1", "generic"), ("2", "")):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        if processor:
+            environment |= {"NUMBA_CPU_NAME": processor, "NUMBA_CPU_FEATURES": ""}
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True
         )
