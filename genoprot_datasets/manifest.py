@@ -28,6 +28,9 @@ __all__ = [
 SCHEMA_VERSION = 1
 """Version of the manifest's layout."""
 
+_LIBRARIES = ("numpy", "parasail", "pyarrow")
+"""What the bytes depend on besides this package: random numbers, alignments, the writer of the files."""
+
 
 def code_version() -> str:
     """Version of the installed distribution, or `unknown` in a tree that was not installed."""
@@ -88,7 +91,7 @@ def write_manifest(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
     folder : Path
         Folder that holds the Parquet files.
     content : mapping
-        Everything but the schema version, code version, file list and fingerprint, which are added here.
+        Everything but the schema version, versions, file list and fingerprint, which are added here.
 
     Returns
     -------
@@ -105,6 +108,7 @@ def write_manifest(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "code_version": code_version(),
+        "versions": {name: version(name) for name in _LIBRARIES},
         "fingerprint": hashlib.sha256(lines.encode()).hexdigest(),
         **content,
         "files": files,
