@@ -28,7 +28,7 @@ def similarities(terms: Sequence[Collection[str]], vectors: Mapping[str, Sequenc
 def check_function(published, fold: str, terms_of: Mapping[str, Collection[str]]) -> None:
     """Compare the labels and counts of `function` of one fold with similarities of all its pairs.
 
-    Within 2e-6 of the median a pair may have either label, since single precision was rounded there.
+    Within 2e-6 of the median a pair may have either label, since the builder rounds cosines and means.
     """
     table = published.sequences(["accession", "fold"]).to_pydict()
     members = [a for a, held in zip(table["accession"], table["fold"]) if held == fold]
