@@ -87,7 +87,8 @@ class Fit(NamedTuple):
         One of `results.STATUSES`; the arrays are there when it is ``OK``.
     reason : str or None
     probability : ndarray, shape=(eval examples,), dtype=float64, or None
-        Of class 1; the score of an ensemble. None for a model that gives answers only.
+        Of class 1; the score of an ensemble. NaN where there is no answer, None for a model that gives
+        answers only.
     predicted : ndarray, shape=(eval examples,), dtype=int8, or None
         The predicted class; -1 where an answer cannot be read.
     validation_accuracy : float or None
@@ -97,7 +98,10 @@ class Fit(NamedTuple):
     held_out : HeldOut or None
         None for models without a head.
     matched : ndarray, shape=(matched examples,), dtype=float64, or None
-        Probability of class 1 for the identity-matched eval examples; None where the task has none.
+        Probability of class 1 for the identity-matched eval examples; None where the task has none, or the
+        model gives answers only.
+    matched_predicted : ndarray, shape=(matched examples,), dtype=int8, or None
+        Classes of the same, -1 where an answer cannot be read; None where they follow from `matched`.
     seed_accuracies : tuple of float
         Mean accuracy over the eval samples of the head of every seed, where there are several.
     by_seed : ndarray, shape=(further seeds, eval examples), dtype=float64, or None
@@ -119,6 +123,14 @@ class Fit(NamedTuple):
     seed_accuracies: tuple[float, ...] = ()
     by_seed: np.ndarray | None = None
     exchanged: np.ndarray | None = None
+    matched_predicted: np.ndarray | None = None
+
+    @property
+    def matched_classes(self) -> np.ndarray | None:
+        """Class of each identity-matched eval example, -1 for none; None where there are no such examples."""
+        if self.matched is None or self.matched_predicted is not None:
+            return self.matched_predicted
+        return (self.matched > 0.5).astype(np.int8)
 
 
 def fit_rule(
@@ -248,20 +260,24 @@ def score_fit(examples: TaskExamples | None, fit: Fit) -> Score:
         return Score(fit.status, fit.reason)
     test = examples.eval
     graded = fit.probability is not None
-    # An example without an answer counts as answered wrongly, whichever its class.
-    predicted = np.where(fit.predicted < 0, 1 - test.labels, fit.predicted)
+    # An example without an answer counts as answered wrongly, whichever its class; where a probability is
+    # judged, as one of which the model knows nothing.
+    silent = fit.predicted < 0
+    predicted = np.where(silent, 1 - test.labels, fit.predicted)
+    probability = np.where(silent, 0.5, fit.probability) if graded else None
 
     def over_samples(statistic: Callable[..., float | None], values: np.ndarray) -> Summary:
         samples = (test.sample == sample for sample in np.unique(test.sample))
         return summarise([statistic(test.labels[rows], values[rows]) for rows in samples])
 
     difference, flips = _order(fit)
-    matched = examples.matched if fit.matched is not None else None
+    classes = fit.matched_classes
+    matched = None if classes is None else examples.matched
     challenge = np.zeros(len(test), dtype=bool) if test.challenge is None else test.challenge
     return Score(
         status="OK",
         accuracy=over_samples(accuracy, predicted),
-        auroc=over_samples(auroc, fit.probability) if graded else None,
+        auroc=over_samples(auroc, probability) if graded else None,
         mcc=over_samples(matthews, predicted),
         validation_accuracy=fit.validation_accuracy,
         challenge_accuracy=accuracy(test.labels[challenge], predicted[challenge]),
@@ -269,17 +285,17 @@ def score_fit(examples: TaskExamples | None, fit: Fit) -> Score:
         train_examples=len(examples.train),
         eval_examples=len(test),
         epochs=fit.epochs,
-        auprc=over_samples(auprc, fit.probability) if graded else None,
-        brier=over_samples(brier, fit.probability) if graded else None,
-        calibration_error=calibration_error(test.labels, fit.probability) if graded else None,
+        auprc=over_samples(auprc, probability) if graded else None,
+        brier=over_samples(brier, probability) if graded else None,
+        calibration_error=calibration_error(test.labels, probability) if graded else None,
         identity_bins=_identity_bins(test, predicted),
         note=fit.note,
-        matched_accuracy=None if matched is None else accuracy(matched.labels, fit.matched > 0.5),
+        matched_accuracy=None if matched is None else accuracy(matched.labels, classes),
         matched_examples=None if matched is None else len(matched),
         seed_accuracies=fit.seed_accuracies,
         order_difference=difference,
         order_flips=flips,
-        unanswered=None if graded else int((fit.predicted < 0).sum()),
+        unanswered=None if graded and not silent.any() else int(silent.sum()),
     )
 
 

@@ -90,10 +90,17 @@ class TaskExamples:
         return found.fill_null(-1).to_numpy().astype(np.int64)
 
     def of_samples(self, samples: int | None) -> TaskExamples:
-        """The examples with the first few samples of the eval split only; None stands for all of them."""
+        """The examples with the first few eval samples only, also of matched pairs; None stands for all."""
         if samples is None:
             return self
-        return replace(self, eval=self.eval.take(np.flatnonzero(self.eval.sample < samples)))
+        return replace(
+            self,
+            **{
+                name: split.take(np.flatnonzero(split.sample < samples))
+                for name in ("eval", "matched")
+                if (split := getattr(self, name)) is not None
+            },
+        )
 
     def naming(self, positions: np.ndarray) -> tuple[int, int]:
         """How many train and eval examples name any of the accessions at some positions."""

@@ -69,8 +69,9 @@ def predictions_table(
     return pa.concat_tables(parts)
 
 
-def _or_null(values: np.ndarray | None, rows: int) -> np.ndarray | pa.Array:
-    return pa.nulls(rows) if values is None else values
+def _or_null(values: np.ndarray | None, rows: int) -> pa.Array:
+    """A column that is null where a value is NaN, and everywhere where there are none."""
+    return pa.nulls(rows) if values is None else pa.array(values, from_pandas=True)
 
 
 def further_table(
@@ -84,7 +85,15 @@ def further_table(
     """
     parts = [FURTHER.empty_table()]
 
-    def keep(task: str, part: str, seed: int, model: str, split: Split, probability: np.ndarray) -> None:
+    def keep(
+        task: str,
+        part: str,
+        seed: int,
+        model: str,
+        split: Split,
+        probability: np.ndarray | None,
+        predicted: np.ndarray | None = None,
+    ) -> None:
         columns = {
             "task": pa.repeat(task, len(split)),
             "part": pa.repeat(part, len(split)),
@@ -92,7 +101,8 @@ def further_table(
             "row": split.row,
             "model": pa.repeat(model, len(split)),
             "label": split.labels,
-            "probability": probability,
+            "predicted": (probability > 0.5).astype(np.int8) if predicted is None else predicted,
+            "probability": _or_null(probability, len(split)),
         }
         parts.append(pa.table(columns, schema=FURTHER))
 
@@ -103,8 +113,8 @@ def further_table(
                 continue
             if found.exchanged is not None:
                 keep(task, "exchanged", 0, model, known.eval, found.exchanged)
-            if found.matched is not None:
-                keep(task, "matched", 0, model, known.matched, found.matched)
+            if found.matched_classes is not None:
+                keep(task, "matched", 0, model, known.matched, found.matched, found.matched_classes)
             for seed, probability in enumerate(() if found.by_seed is None else found.by_seed, start=1):
                 keep(task, "seed", seed, model, known.eval, probability)
             if found.held_out is not None and models[model].kind == "encoder":

@@ -27,6 +27,7 @@ class Answers(NamedTuple):
 
     row: np.ndarray
     label: np.ndarray
+    predicted: np.ndarray
     probability: np.ndarray
 
     def same_examples(self, row: np.ndarray, label: np.ndarray) -> bool:

@@ -56,7 +56,10 @@ def faults_of_further(
     """
     table = table.filter(pc.equal(table["task"], task))
     keys = _keys(table)
-    found = [fault for key in keys if (fault := _misplaced(*key, record.scores[task], fits)) is not None]
+    kinds = {name: model.kind for name, model in record.models.items()}
+    found = [
+        fault for key in keys if (fault := _misplaced(*key, record.scores[task], fits, kinds)) is not None
+    ]
     if found:
         yield from (f"{task}, {fault}" for fault in found)
         return
@@ -64,7 +67,7 @@ def faults_of_further(
     found = [
         f"{task}, {model}: {fault}"
         for (part, _, model), answers in groups.items()
-        if (fault := _impossible(part, answers)) is not None
+        if (fault := _impossible(part, answers, kinds[model])) is not None
     ]
     if found:
         yield from found
@@ -90,13 +93,18 @@ def _keys(table: pa.Table) -> list[tuple[str, int, str]]:
 
 
 def _misplaced(
-    part: str, seed: int, model: str, scores: Mapping[str, Score], fits: Mapping[str, Fit]
+    part: str,
+    seed: int,
+    model: str,
+    scores: Mapping[str, Score],
+    fits: Mapping[str, Fit],
+    kinds: Mapping[str, str],
 ) -> str | None:
     """Why there can be no such answers; there are then no more than the record has models and seeds for."""
     if model not in fits:
         return f"{model}: further predictions but no score"
-    if fits[model].probability is None:
-        return f"{model}: further predictions of a model without probabilities"
+    if kinds[model] == "language-model" and part != "matched":
+        return f"{model}: further predictions of part {part!r:.30} of a language model"
     if part not in PARTS or (seed > 0) != (part == "seed"):
         return f"{model}: further predictions of part {part!r:.30} and seed {seed}"
     given = len(scores[model].seed_accuracies)
@@ -105,13 +113,23 @@ def _misplaced(
     return None
 
 
-def _impossible(part: str, found: Answers) -> str | None:
+def _impossible(part: str, found: Answers, kind: str) -> str | None:
     if np.any(np.diff(found.row) <= 0) or np.any(found.row < 0):
         return f"the rows of its {part} predictions do not rise"
     if not np.isin(found.label, (0, 1)).all():
         return f"a label of its {part} predictions is neither 0 nor 1"
-    if not ((found.probability >= 0) & (found.probability <= 1)).all():
+    lacking = np.isnan(found.probability)
+    if kind == "language-model":
+        classes = np.where(lacking, found.predicted, found.probability > 0.5)
+        if not np.isin(found.predicted, (-1, 0, 1)).all():
+            return f"an answer of its {part} predictions is none of -1, 0 and 1"
+    else:
+        classes = found.probability > 0.5
+        lacking = np.zeros(len(lacking), dtype=bool)
+    if not ((found.probability >= 0) & (found.probability <= 1) | lacking).all():
         return f"a probability of its {part} predictions is not between 0 and 1"
+    if not np.array_equal(found.predicted, classes):
+        return f"a class of its {part} predictions is not the one that its probability gives"
     return None
 
 
@@ -138,16 +156,21 @@ def _faults_of_matched(
             if not found[model].same_examples(row, label):
                 yield f", {model}: its identity-matched examples or labels are not {whose}"
                 return
-    # Models asked in words are not asked about these pairs.
-    judged = any(record.models[model].kind != "language-model" for model in fits)
-    if with_dataset and bool(found) != (judged and examples.matched is not None):
-        yield f": identity-matched predictions, but the dataset has {'none' if found else 'such pairs'}"
+    # Models asked in words are asked about these pairs on demand.
+    judged, judges = (
+        any(record.models[model].kind != "language-model" for model in some) for some in (fits, found)
+    )
+    if with_dataset and examples.matched is None and found:
+        yield ": identity-matched predictions, but the dataset has none"
+        return
+    if with_dataset and examples.matched is not None and judged and not judges:
+        yield ": identity-matched predictions, but the dataset has such pairs"
         return
     for model in sorted(fits):
         score, answers = record.scores[task][model], found.get(model)
         again = (None, None)
         if answers is not None:
-            again = (accuracy(answers.label, answers.probability > 0.5), len(answers.row))
+            again = (accuracy(answers.label, answers.predicted), len(answers.row))
         given = (score.matched_accuracy, score.matched_examples)
         yield from (
             f", {model}: {place}"

@@ -125,7 +125,7 @@ def _faults_of_task(submission: Submission, task: str, published: PublishedDatas
         return
     for name in named:
         fit = fits[name]
-        if fit.probability is not None and not np.array_equal(fit.predicted, fit.probability > 0.5):
+        if fit.probability is not None and not _agree(fit):
             yield f"{task}, {name}: a predicted class is not the one that its probability gives"
         again = asdict(score_fit(examples, fit))
         given = asdict(record.scores[task][name])
@@ -152,13 +152,23 @@ def _fit(table: pa.Table) -> Fit:
 
 def _impossible(fit: Fit, kind: str) -> str | None:
     """Which value no model of a kind gives."""
+    asked = kind == "language-model"
+    if fit.probability is None and not asked:
+        return "its predictions have no probabilities"
+    if asked and not np.isin(fit.predicted, (-1, 0, 1)).all():
+        return "an answer is none of -1, 0 and 1"
     if fit.probability is None:
-        if kind != "language-model":
-            return "its predictions have no probabilities"
-        return None if np.isin(fit.predicted, (-1, 0, 1)).all() else "an answer is none of -1, 0 and 1"
-    if not ((fit.probability >= 0) & (fit.probability <= 1)).all():
+        return None
+    known = fit.probability[fit.predicted >= 0] if asked else fit.probability
+    if not ((known >= 0) & (known <= 1)).all():
         return "a probability is not between 0 and 1"
     return None
+
+
+def _agree(fit: Fit) -> bool:
+    """Whether the classes are those that the probabilities give, and both are lacking together."""
+    lacking = np.isnan(fit.probability)
+    return np.array_equal(fit.predicted, np.where(lacking, -1, fit.probability > 0.5))
 
 
 def _faults_of_ensembles(record: ResultRecord, task: str, fits: dict[str, Fit]) -> Iterator[str]:

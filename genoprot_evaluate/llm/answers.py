@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -11,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from filelock import FileLock, Timeout
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 
@@ -48,7 +49,7 @@ def _digest(text: str) -> str:
 
 
 class Answers:
-    """The answers in a file of JSON lines, by key.
+    """The answers in a file of JSON lines, by key; of several with one key the last counts.
 
     A line that was being written when its run was ended is cut off; its question is asked again.
 
@@ -94,6 +95,11 @@ class Answers:
         """All answers of a survey, by key."""
         return [self._found[key] for key in sorted(self._found) if key.startswith(f"{survey}-")]
 
+    def forget(self, keys: Iterable[str]) -> None:
+        """Take answers for not given, so that their questions are asked again."""
+        for key in list(keys):
+            del self._found[key]
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Let answers be added, by this process alone; what is left of a torn line is cut off.
@@ -104,20 +110,24 @@ class Answers:
             If another process is adding answers, or has since the file was read.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "ab") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise GenoProtError(f"{self.path}: another run is adding answers; wait for it") from None
-            if os.fstat(file.fileno()).st_size != self._bytes:
-                raise GenoProtError(f"{self.path}: another run has added answers; run this again")
-            file.truncate(self._whole)
-            self._file = file
-            try:
-                yield
-            finally:
-                self._file = None
-                self._bytes = self._whole = os.fstat(file.fileno()).st_size
+        lock = FileLock(self.path.with_name(f".{self.path.name}.lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise GenoProtError(f"{self.path}: another run is adding answers; wait for it") from None
+        try:
+            with open(self.path, "ab") as file:
+                if os.fstat(file.fileno()).st_size != self._bytes:
+                    raise GenoProtError(f"{self.path}: another run has added answers; run this again")
+                file.truncate(self._whole)
+                self._file = file
+                try:
+                    yield
+                finally:
+                    self._file = None
+                    self._bytes = self._whole = os.fstat(file.fileno()).st_size
+        finally:
+            lock.release()
 
     def add(self, entries: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         """Keep answers by key, within `writing`, from any thread; they are on the disk when this returns."""

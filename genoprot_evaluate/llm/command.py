@@ -14,24 +14,24 @@ from typing import Any
 from tqdm import tqdm
 
 from genoprot_datasets.errors import GenoProtError
-from genoprot_datasets.published import PublishedDataset
 from genoprot_datasets.tasks import EVAL_SAMPLES
-from genoprot_evaluate.encoders.hub_weights import fetch_weights
 from genoprot_evaluate.evaluation.task_choice import add_tasks_argument
-from genoprot_evaluate.llm.endpoint import BASE_URL, KEY_VARIABLE, NO_KEY, Endpoint
-from genoprot_evaluate.llm.questions import FORMS, Names, instruction
-from genoprot_evaluate.llm.remote import DEFAULT_SETTINGS, RemoteModel, request_settings
-from genoprot_evaluate.llm.replies import REPLIES
-from genoprot_evaluate.llm.zero_shot import PREFIX, LanguageModel, Poll
-from genoprot_evaluate.results import RECORD_NAME, Survey
+from genoprot_evaluate.llm.endpoint import BASE_URL, KEY_VARIABLE, NO_KEY, TIMEOUT_SECONDS
+from genoprot_evaluate.llm.models import HUB, REMOTE, LanguageModel, is_remote, open_model
+from genoprot_evaluate.llm.prompts import FORMS, REPLIES, read_prompts
+from genoprot_evaluate.llm.remote import DEFAULT_SETTINGS, JOBS
+from genoprot_evaluate.llm.zero_shot import Poll
+from genoprot_evaluate.results import RECORD_NAME
 from genoprot_evaluate.tables import WIDTH, format_scores
 
 __all__ = ["add_arguments", "run"]
 
-_REMOTE, _HUB = "openai/", "hf/"
 _OF_CHECKPOINTS = {"device": None, "trust_remote_code": False}
-_OF_ENDPOINTS = {"base_url": BASE_URL, "key_variable": KEY_VARIABLE, "reply": "json", "jobs": 8}
-_OF_ENDPOINTS |= {"max_requests": None, "field": []}
+_OF_ENDPOINTS = {"base_url": BASE_URL, "key_variable": KEY_VARIABLE, "reply": "json", "jobs": JOBS}
+_OF_ENDPOINTS |= {"max_requests": None, "token_budget": None, "timeout": TIMEOUT_SECONDS, "field": []}
+_POSITIVE = ("jobs", "max_requests", "token_budget", "timeout")
+_SHOWN = 3
+_SHOWN_CHARACTERS = 80
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model",
         required=True,
         metavar="MODEL",
-        help=f"{_REMOTE}NAME of a model behind an OpenAI-compatible endpoint, {_HUB}OWNER/NAME[@REVISION] on "
+        help=f"{REMOTE}NAME of a model behind an OpenAI-compatible endpoint, {HUB}OWNER/NAME[@REVISION] on "
         "the Hub, or the folder of a causal transformers checkpoint",
     )
     parser.add_argument(
@@ -60,6 +60,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-residues", type=int, metavar="N", help="residues of a sequence that are shown; default: all"
     )
+    parser.add_argument(
+        "--matched",
+        action="store_true",
+        help="ask about the pairs of the identity-matched variants too, where the dataset has them",
+    )
+    parser.add_argument("--prompts", metavar="FILE", help="YAML file with other words than the packaged ones")
+    parser.add_argument(
+        "--ask-again", action="store_true", help="ask again what was refused when it was asked before"
+    )
     parser.add_argument("--name", metavar="NAME", help="name in the record; default: of model and form")
     parser.add_argument("--seed", type=int, default=0, help="sent with each question; default: 0")
     remote = parser.add_argument_group("endpoints")
@@ -72,13 +81,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     remote.add_argument(
         "--reply",
-        choices=list(REPLIES),
+        choices=REPLIES,
         default="json",
-        help="how to answer: a JSON object, as in the paper (default), or yes or no as the first word",
+        help="how to answer: a JSON object, as in the paper (default); yes or no as the first word; or one "
+        "word, of which the probabilities of yes and no are compared where the endpoint sends them",
     )
     remote.add_argument("--jobs", type=int, default=8, metavar="N", help="requests at once; default: 8")
     remote.add_argument(
         "--max-requests", type=int, metavar="N", help="send no more, those that are sent again counted"
+    )
+    remote.add_argument(
+        "--token-budget",
+        type=int,
+        metavar="N",
+        help="send no more questions than fit in N tokens, those of the answers counted",
+    )
+    remote.add_argument(
+        "--timeout",
+        type=float,
+        default=TIMEOUT_SECONDS,
+        metavar="SECONDS",
+        help=f"how long the endpoint may say nothing; default: {TIMEOUT_SECONDS:.0f}",
     )
     remote.add_argument(
         "--field",
@@ -97,22 +120,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run `genoprot llm`; the exit status is 1 where a task could not be asked to its end."""
-    for option in ("jobs", "max_requests"):
+    for option in _POSITIVE:
         value = getattr(args, option)
-        if value is not None and value < 1:
+        if value is not None and not value >= 1:
             raise GenoProtError(f"--{option.replace('_', '-')} {value}: expected 1 or more")
-    published = PublishedDataset.open(args.dataset)
-    names = Names.of(published, args.form, args.max_residues)
-    model, named = _model(args)
-    name = PREFIX + (args.name or f"{named}-{args.form}").replace(":", "-")
-    poll = Poll(model, name, published, names, args.out, args.tasks, args.samples, args.seed)
-    print(f"{name}: {poll.plan()}", file=sys.stderr, flush=True)
+    poll = Poll(
+        _model(args),
+        args.dataset,
+        args.form,
+        args.out,
+        name=args.name,
+        tasks=args.tasks,
+        samples=args.samples,
+        max_residues=args.max_residues,
+        matched=args.matched,
+        prompts=None if args.prompts is None else read_prompts(args.prompts),
+        again=args.ask_again,
+        seed=args.seed,
+    )
+    print(f"{poll.name}: {poll.plan()}", file=sys.stderr, flush=True)
     if args.dry_run:
         return 0
     before = len(poll.answers)
     with tqdm(total=len(poll.missing), unit="answer", disable=not sys.stderr.isatty()) as bar:
         try:
-            record = poll.run(bar.update)
+            record = poll.run(lambda answered, questions: bar.update())
         except (GenoProtError, KeyboardInterrupt):
             bar.close()
             came = len(poll.answers) - before
@@ -125,52 +157,62 @@ def run(args: argparse.Namespace) -> int:
     print(format_scores(record, shutil.get_terminal_size((WIDTH, 24)).columns))
     print(f"{Path(args.out) / RECORD_NAME} is written; for tables, figures and a page:")
     print(f"genoprot report {shlex.quote(args.out)} --out report/")
-    failed = {task: record.scores[task][name].reason for task in poll.tasks}
+    _show_unread(poll)
+    failed = {task: record.scores[task][poll.name].reason for task in poll.tasks}
+    failed = {task: reason for task, reason in failed.items() if reason is not None}
     for task, reason in failed.items():
-        if reason is not None:
-            print(f"genoprot: {task} is not scored: {reason}", file=sys.stderr)
-    return 1 if any(failed.values()) else 0
+        print(f"genoprot: {task} is not scored: {reason}", file=sys.stderr)
+    for task, reason in poll.left.items():
+        if task not in failed:
+            print(f"genoprot: identity-matched pairs of {task} are not scored: {reason}", file=sys.stderr)
+    return 1 if failed or poll.left else 0
 
 
-def _model(args: argparse.Namespace) -> tuple[LanguageModel, str]:
-    """The model that is asked for, and its name."""
-    given = args.model
-    here = Path(given).is_dir()
-    if not here and not given.startswith((_REMOTE, _HUB)):
-        raise GenoProtError(
-            f"--model {given}: expected {_REMOTE}NAME, {_HUB}OWNER/NAME, or the folder of a checkpoint"
-        )
-    remote = given.startswith(_REMOTE) and not here
-    for name, default in (_OF_CHECKPOINTS if remote else _OF_ENDPOINTS).items():
+def _show_unread(poll: Poll) -> None:
+    """Some of the answers from which no class could be taken, and where the others are."""
+    unread = list(poll.unread())
+    if not unread:
+        return
+    questions = "1 question has" if len(unread) == 1 else f"{len(unread):,} questions have"
+    print(
+        f"genoprot: {questions} no answer that can be read; all that came is in {poll.answers.path}:",
+        file=sys.stderr,
+    )
+    for question, lacking, text in unread[:_SHOWN]:
+        words = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+        if len(words) > _SHOWN_CHARACTERS:
+            words = words[:_SHOWN_CHARACTERS] + "..."
+        about = " and ".join(question.accessions)
+        print(f"  {question.task}, {about}: {lacking}: {words!r}", file=sys.stderr)
+    if len(unread) > _SHOWN:
+        print(f"  ... and {len(unread) - _SHOWN:,} more", file=sys.stderr)
+
+
+def _model(args: argparse.Namespace) -> LanguageModel:
+    """The model that is asked for."""
+    remote = is_remote(args.model)
+    known = Path(args.model).is_dir() or args.model.startswith((REMOTE, HUB))
+    for name, default in (_OF_CHECKPOINTS if remote else _OF_ENDPOINTS).items() if known else ():
         if getattr(args, name) != default:
             kind = "checkpoints" if remote else "endpoints"
-            raise GenoProtError(f"--{name.replace('_', '-')} is for {kind}; --model {given} is none of them")
-    if remote:
-        return _remote(args, given.removeprefix(_REMOTE))
-    from genoprot_evaluate.llm.local import LocalModel
-
-    if here:
-        folder, title = Path(given), Path(given).resolve().name
-    else:
-        named = given.removeprefix(_HUB)
-        folder, title = fetch_weights(named, code=args.trust_remote_code), named.partition("@")[0]
-    survey = Survey(title, args.form, "probability", instruction(args.form, "word"), args.max_residues)
-    local = LocalModel.load(folder, survey, device=args.device, trust_remote_code=args.trust_remote_code)
-    return local, title
-
-
-def _remote(args: argparse.Namespace, name: str) -> tuple[LanguageModel, str]:
-    endpoint = Endpoint.of(args.base_url, args.key_variable, needed=not args.dry_run)
-    survey = Survey(
-        name,
-        args.form,
-        args.reply,
-        instruction(args.form, args.reply),
-        args.max_residues,
-        endpoint.base_url,
-        request_settings(args.seed, _fields(args.field)),
+            raise GenoProtError(
+                f"--{name.replace('_', '-')} is for {kind}; --model {args.model} is none of them"
+            )
+    if not remote:
+        return open_model(args.model, device=args.device, trust_remote_code=args.trust_remote_code)
+    return open_model(
+        args.model,
+        base_url=args.base_url,
+        key_variable=args.key_variable,
+        reply=args.reply,
+        fields=_fields(args.field),
+        seed=args.seed,
+        jobs=args.jobs,
+        max_requests=args.max_requests,
+        token_budget=args.token_budget,
+        timeout_seconds=args.timeout,
+        key_needed=not args.dry_run,
     )
-    return RemoteModel(endpoint, survey, args.jobs, args.max_requests), name
 
 
 def _fields(given: Sequence[str]) -> dict[str, Any]:

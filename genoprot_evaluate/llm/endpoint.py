@@ -6,7 +6,6 @@ import ipaddress
 import json
 import os
 import re
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,26 +13,34 @@ from urllib.parse import urlsplit
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.stopping import Stop, TransferStopped
-from genoprot_datasets.transfer import (
-    PASSING_STATUSES,
-    Patience,
-    backoff,
-    innermost_reason,
-    retry_after,
-)
+from genoprot_datasets.transfer import Patience, backoff, innermost_reason, retry_after
+from genoprot_evaluate.llm.budget import Budget, Pace
+from genoprot_evaluate.llm.completions import events_completion, read_completion
+from genoprot_evaluate.llm.refusals import read_complaint
 
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["BASE_URL", "KEY_VARIABLE", "Budget", "BudgetSpent", "Endpoint", "EndpointError", "Unsuitable"]
+__all__ = [
+    "BASE_URL",
+    "KEY_VARIABLE",
+    "NO_KEY",
+    "TIMEOUT_SECONDS",
+    "Endpoint",
+    "EndpointError",
+    "Exhausted",
+    "Unsuitable",
+]
 
 BASE_URL = "https://api.openai.com/v1"
 KEY_VARIABLE = "OPENAI_API_KEY"
 NO_KEY = "none"
 """What is given for the variable where no key is to be sent."""
 
+TIMEOUT_SECONDS = 600.0
+"""How long an endpoint may say nothing; a model that thinks first says nothing for minutes."""
+
 _REASON_LENGTH = 200
-_UNSUITABLE = frozenset({400, 413, 422})
 _KEY = re.compile(r"[\x21-\x7e]+")
 
 
@@ -41,48 +48,34 @@ class EndpointError(GenoProtError):
     """The endpoint answers no question, or none any more."""
 
 
+class Exhausted(EndpointError):
+    """One question was tried as often as patience allows."""
+
+
 class Unsuitable(GenoProtError):
-    """The endpoint refuses a request as it is, and would refuse it again."""
-
-
-class BudgetSpent(Exception):
-    """No further request may be sent."""
-
-
-class Budget:
-    """How many requests may be sent, in all threads together.
+    """The endpoint refuses a question, and would refuse it again.
 
     Parameters
     ----------
-    requests : int, optional
-        Without limit when left out.
+    message : str
+    kind : str
+        Why, as `refusals.Complaint` has it.
     """
 
-    def __init__(self, requests: int | None = None) -> None:
-        self._mutex = threading.Lock()
-        self._left = requests
-        self.sent = 0
-
-    def take(self) -> None:
-        """Count a request that is about to be sent.
-
-        Raises
-        ------
-        BudgetSpent
-            If it may not be sent.
-        """
-        with self._mutex:
-            if self._left is not None and self.sent >= self._left:
-                raise BudgetSpent
-            self.sent += 1
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class _Passing(Exception):
     """A failure that may go away; with the wait that the endpoint asks for, in seconds."""
 
-    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self, message: str, retry_after_seconds: float | None = None, *, limited: bool = False
+    ) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+        self.limited = limited
 
 
 @dataclass(frozen=True)
@@ -100,11 +93,16 @@ class Endpoint:
 
     base_url: str = BASE_URL
     key: str | None = field(default=None, repr=False)
-    patience: Patience = Patience(stall_seconds=120.0)
+    patience: Patience = Patience(stall_seconds=TIMEOUT_SECONDS)
 
     @classmethod
     def of(
-        cls, base_url: str = BASE_URL, key_variable: str = KEY_VARIABLE, *, needed: bool = True
+        cls,
+        base_url: str = BASE_URL,
+        key_variable: str = KEY_VARIABLE,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        needed: bool = True,
     ) -> Endpoint:
         """Endpoint at an address, with the key of an environment variable.
 
@@ -113,6 +111,8 @@ class Endpoint:
         base_url : str
         key_variable : str
             Name of the variable; `NO_KEY` for none. Where it is not set, no key is sent.
+        timeout_seconds : float
+            How long a connection may bring nothing.
         needed : bool
             Whether the default address needs one, because it will be asked.
 
@@ -137,7 +137,7 @@ class Endpoint:
                 f"--base-url {base_url}: the key in {key_variable} would be sent unencrypted; use https, or "
                 f"--key-variable {NO_KEY} where no key is needed"
             )
-        return cls(base_url.rstrip("/"), key)
+        return cls(base_url.rstrip("/"), key, Patience(stall_seconds=timeout_seconds))
 
     def session(self) -> requests.Session:
         """A session for one thread, that keeps its connection between requests."""
@@ -149,7 +149,13 @@ class Endpoint:
         return session
 
     def ask(
-        self, body: Mapping[str, Any], session: requests.Session, budget: Budget, stop: Stop
+        self,
+        body: Mapping[str, Any],
+        session: requests.Session,
+        budget: Budget,
+        stop: Stop,
+        pace: Pace | None = None,
+        tokens: int = 0,
     ) -> dict[str, Any]:
         """Send a request until it is answered.
 
@@ -163,41 +169,61 @@ class Endpoint:
             Counts every request, those that are sent again too.
         stop : Stop
             Ends waiting when it is set.
+        pace : Pace, optional
+            Shared by the threads that ask: where requests come too fast, all of them wait, and it does not
+            count against patience as long as any of them is answered.
+        tokens : int
+            What the request may take of the budget.
 
         Returns
         -------
         dict
-            `answer`, `finish`, `model`, `fingerprint`, `prompt_tokens`, `completion_tokens`; what the
-            endpoint does not say is None, and so is a text that is none.
+            As `completions.read_completion` gives it.
 
         Raises
         ------
         Unsuitable
             If the endpoint refuses this request.
         EndpointError
-            If it refuses any, or patience ends.
+            If it refuses any; `Exhausted` if patience ends.
         BudgetSpent
             If no further request may be sent.
         TransferStopped
             If `stop` was set.
         """
         content = json.dumps(body).encode()
-        failures = 0
-        while not stop.is_set():
-            budget.take()
+        pace = pace or Pace()
+        failures, seen = 0, pace.answered
+        while True:
+            pace.wait(stop)
+            if stop.is_set():
+                raise TransferStopped
+            budget.take(tokens)
+            used = 0
             try:
-                return self._attempt(session, content)
+                found = self._attempt(session, content)
+                counts = (found["prompt_tokens"], found["completion_tokens"])
+                used = tokens if None in counts else sum(counts)
+                pace.count()
+                return found
             except _Passing as error:
+                if error.limited and pace.answered > seen:
+                    failures, seen = 0, pace.answered
                 failures += 1
                 wait = error.retry_after_seconds
                 if failures >= self.patience.attempts:
-                    raise EndpointError(f"{self.base_url}: {error}; {failures} attempts") from None
+                    raise Exhausted(f"{self.base_url}: {error}; {failures} attempts") from None
                 if wait is not None and wait > self.patience.longest_retry_after_seconds:
                     raise EndpointError(
                         f"{self.base_url}: {error}; it asks to wait {wait:,.0f} s, try again later"
                     ) from None
-                stop.wait(backoff(failures, self.patience) if wait is None else wait)
-        raise TransferStopped
+                wait = backoff(failures, self.patience) if wait is None else wait
+                if error.limited:
+                    pace.hold(wait)
+                else:
+                    stop.wait(wait)
+            finally:
+                budget.settle(tokens, used)
 
     def _authorise(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self.key is not None:
@@ -222,46 +248,29 @@ class Endpoint:
             raise _Passing(f"nothing came for {self.patience.stall_seconds:g} s") from None
         except requests.RequestException as error:
             raise _Passing(f"the connection failed ({self._plain(innermost_reason(error))})") from None
-        if response.status_code == 200:
-            return self._read(response)
-        raise self._refusal(response)
-
-    def _refusal(self, response: requests.Response) -> Exception:
-        """What a status other than 200 means."""
-        status = response.status_code
         try:
-            error = response.json()["error"]
-            code, message = str(error.get("code")), str(error.get("message"))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            code, message = "", response.reason or ""
-        reason = f"HTTP status {status} {self._plain(message)}".rstrip()
-        if status == 429 and code == "insufficient_quota":
-            return EndpointError(f"{self.base_url}: {reason}")
-        if status in PASSING_STATUSES or status >= 500:
-            return _Passing(reason, retry_after(response))
-        if status in _UNSUITABLE:
-            return Unsuitable(reason)
-        return EndpointError(f"{self.base_url}: {reason}")
-
-    def _read(self, response: requests.Response) -> dict[str, Any]:
+            raw = _json_of(response)
+        except ValueError:
+            raw = None
+        failed = isinstance(raw, dict) and "error" in raw and not raw.get("choices")
+        if response.status_code != 200 or failed:
+            raise self._refusal(response, raw)
         try:
-            raw = response.json()
-            choice = raw["choices"][0]
-            message = choice["message"]
-            usage = raw.get("usage") or {}
-            # A refusal comes in a field of its own, with no content.
-            answer = message.get("content") or message.get("refusal") or ""
-            found = {
-                "answer": answer if isinstance(answer, str) else json.dumps(answer),
-                "finish": choice.get("finish_reason"),
-                "model": raw.get("model"),
-                "fingerprint": raw.get("system_fingerprint"),
-            }
-            counts = {name: usage.get(name) for name in ("prompt_tokens", "completion_tokens")}
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+            found = read_completion(raw)
+        except ValueError:
             raise _Passing("its answer is not a chat completion") from None
-        texts = {name: self._hidden(text) if isinstance(text, str) else None for name, text in found.items()}
-        return texts | {name: n if type(n) is int else None for name, n in counts.items()}
+        return {name: self._hidden(one) if isinstance(one, str) else one for name, one in found.items()}
+
+    def _refusal(self, response: requests.Response, raw: Any) -> Exception:
+        """What an error means, with whichever status it comes."""
+        status = response.status_code
+        complaint = read_complaint(status, raw, response.reason or "")
+        message = self._plain(complaint.message)
+        if status == 200 or complaint.scope == "later":
+            return _Passing(message, retry_after(response), limited=complaint.limited)
+        if complaint.scope == "question":
+            return Unsuitable(message, complaint.kind)
+        return EndpointError(f"{self.base_url}: {message}")
 
     def _hidden(self, text: str) -> str:
         return text if self.key is None else text.replace(self.key, "[key]")
@@ -270,6 +279,13 @@ class Endpoint:
         """A text from outside on one short line, without the key."""
         line = " ".join(self._hidden(text).split())
         return "".join(letter for letter in line if letter.isprintable())[:_REASON_LENGTH]
+
+
+def _json_of(response: requests.Response) -> Any:
+    """The JSON value of an answer, put together where it comes as a stream of events."""
+    if response.headers.get("Content-Type", "").startswith("text/event-stream"):
+        return events_completion(response.content.decode(errors="replace"))
+    return response.json()
 
 
 def _without_user(url: str) -> str:

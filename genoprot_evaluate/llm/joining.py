@@ -99,7 +99,12 @@ class Folder:
                 )
 
     def join(
-        self, name: str, model: ScoredModel, scores: Mapping[str, Score], predictions: pa.Table
+        self,
+        name: str,
+        model: ScoredModel,
+        scores: Mapping[str, Score],
+        predictions: pa.Table,
+        further: pa.Table | None = None,
     ) -> ResultRecord:
         """Add a model, compare it with all others, and write the record.
 
@@ -113,6 +118,8 @@ class Folder:
             By task.
         predictions : pyarrow.Table
             Of the model, with the columns of `results.PREDICTIONS`.
+        further : pyarrow.Table, optional
+            Of the model, with the columns of `results.FURTHER`.
 
         Returns
         -------
@@ -128,7 +135,7 @@ class Folder:
             scores={task: {name: score} for task, score in scores.items()},
             ensembles={},
         )
-        asked = Results(name, own, predictions, FURTHER.empty_table())
+        asked = Results(name, own, predictions, FURTHER.empty_table() if further is None else further)
         kept = self.results.without(name, list(scores)).with_model(name, model)
         together = unite([kept, asked])
         record = replace(together.record, combined_from=before.combined_from)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,9 @@ from genoprot_evaluate.encoders.checkpoint_folder import (
 from genoprot_evaluate.encoders.compute import choose_device, computes_alone, side_by_side
 from genoprot_evaluate.encoders.weights import check_keys, check_safetensors
 from genoprot_evaluate.llm.answers import Answers
+from genoprot_evaluate.llm.prompts import Prompts
 from genoprot_evaluate.llm.questions import Question
+from genoprot_evaluate.llm.reading import TOO_LONG
 from genoprot_evaluate.results import Survey
 
 __all__ = ["BATCH_TOKENS", "LocalModel"]
@@ -34,8 +36,6 @@ BATCH_TOKENS = 8_192
 """Tokens of a batch on an accelerator, padding included."""
 
 _WORDS = {word: (word, word.capitalize(), f" {word}", f" {word.capitalize()}") for word in ("yes", "no")}
-_LIKELY = 0.5
-_PLAIN = "{instruction}\n\nQuestion: {question}\nAnswer:"
 
 
 class LocalModel:
@@ -49,8 +49,9 @@ class LocalModel:
     model : torch.nn.Module
         In evaluation mode, on its device.
     tokenizer : transformers.PreTrainedTokenizerBase
-    survey : Survey
-    parameters : int
+    title : str
+    settings : mapping, optional
+        What is to be known of the checkpoint.
     batch_tokens : int
 
     Raises
@@ -60,8 +61,14 @@ class LocalModel:
     """
 
     def __init__(
-        self, model: torch.nn.Module, tokenizer: Any, survey: Survey, batch_tokens: int = BATCH_TOKENS
+        self,
+        model: torch.nn.Module,
+        tokenizer: Any,
+        title: str,
+        settings: Mapping[str, Any] | None = None,
+        batch_tokens: int = BATCH_TOKENS,
     ) -> None:
+        self.title = title
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
         self._model = model
         self._tokenizer = tokenizer
@@ -70,22 +77,18 @@ class LocalModel:
         self._yes, self._no = _first_tokens(tokenizer)
         template = getattr(tokenizer, "chat_template", None)
         self._chats = template is not None
-        device = model.device
-        self.survey = replace(
-            survey,
-            settings={
-                **survey.settings,
-                "dtype": str(next(model.parameters()).dtype).removeprefix("torch."),
-                "device": device.type,
-                "chat_template": hashlib.sha256(str(template).encode()).hexdigest() if self._chats else None,
-            },
-        )
+        self._settings = {
+            **(settings or {}),
+            "dtype": str(next(model.parameters()).dtype).removeprefix("torch."),
+            "device": model.device.type,
+            "chat_template": hashlib.sha256(str(template).encode()).hexdigest() if self._chats else None,
+        }
 
     @classmethod
     def load(
         cls,
         folder: Path,
-        survey: Survey,
+        title: str,
         *,
         device: str | None = None,
         batch_tokens: int = BATCH_TOKENS,
@@ -100,7 +103,6 @@ class LocalModel:
         GenoProtError
             If a file is missing or damaged, or the parts do not fit together.
         """
-        import transformers
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         if not (folder / "config.json").is_file():
@@ -131,40 +133,65 @@ class LocalModel:
             unexpected=sorted(key for key in report["unexpected_keys"] if not UNUSED.search(key)),
             misshapen=sorted(key for key, *_ in report["mismatched_keys"]),
         )
-        survey = replace(
-            survey,
-            settings={**survey.settings, "files": folder_digest(folder)},
-            versions={"transformers": transformers.__version__},
-        )
-        return cls(model.to(place).eval(), tokenizer, survey, batch_tokens)
+        settings = {"files": folder_digest(folder)}
+        return cls(model.to(place).eval(), tokenizer, title, settings, batch_tokens)
 
-    def plan(self, questions: Iterable[Question]) -> str:
+    def survey(self, form: str, max_residues: int | None, prompts: Prompts) -> Survey:
+        """How it is asked."""
+        return Survey(
+            self.title,
+            form,
+            "probability",
+            prompts.instruction(form, "probability"),
+            max_residues,
+            settings={**self._settings, "prompts": prompts.digest},
+            versions={"transformers": version("transformers")},
+        )
+
+    def plan(self, questions: Sequence[Question], survey: Survey, prompts: Prompts) -> str:
         """What asking takes, in words."""
-        lengths = [len(self._tokens(question)) for question in questions]
-        return f"{len(lengths):,} questions with {sum(lengths):,} tokens to read"
+        lengths = [len(self._tokens(question, survey, prompts)) for question in questions]
+        words = f"{len(lengths):,} questions with {sum(lengths):,} tokens to read"
+        long = sum(self._too_long(length) for length in lengths)
+        return f"{words}; {long:,} are longer than the context of {self._context:,}" if long else words
+
+    @property
+    def _context(self) -> int | None:
+        return getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
+
+    def _too_long(self, tokens: int) -> bool:
+        return self._context is not None and tokens > self._context
 
     def ask(
-        self, questions: Mapping[str, Question], answers: Answers, tick: Callable[[], None]
+        self,
+        questions: Mapping[str, Question],
+        survey: Survey,
+        prompts: Prompts,
+        answers: Answers,
+        tick: Callable[[], None],
     ) -> dict[str, tuple[str, str]]:
-        """Compute what has no answer yet; see `remote.RemoteModel.ask`.
+        """Compute what has no answer yet; see `models.LanguageModel.ask`.
 
-        A batch of which an answer is missing is read as a whole, so batches are those of a run that was not
-        interrupted.
+        A question longer than the model's context is not answered. A batch of which an answer is missing is
+        read as a whole, so batches are those of a run that was not interrupted.
         """
-        tokens = {key: self._tokens(question) for key, question in questions.items()}
-        context = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
-        failed: dict[str, tuple[str, str]] = {}
-        for key, question in questions.items():
-            if context is not None and len(tokens[key]) > context:
-                failed.setdefault(
-                    question.task,
-                    (
-                        "N/A",
-                        f"a question of {len(tokens[key]):,} tokens is longer than the model's context of "
-                        f"{context:,}; sequences can be cut by --max-residues",
-                    ),
-                )
-        keys = [key for key, question in questions.items() if question.task not in failed]
+        tokens = {key: self._tokens(question, survey, prompts) for key, question in questions.items()}
+        keys = [key for key in questions if not self._too_long(len(tokens[key]))]
+        outside = [key for key in questions if self._too_long(len(tokens[key])) and key not in answers]
+        answers.add(
+            (
+                key,
+                {
+                    "task": questions[key].task,
+                    "proteins": list(questions[key].accessions),
+                    "refused": TOO_LONG,
+                    "why": f"{len(tokens[key]):,} tokens; the context is {self._context:,}",
+                },
+            )
+            for key in outside
+        )
+        for _ in outside:
+            tick()
         lengths = [len(tokens[key]) for key in keys]
         on_processor = computes_alone(self._model.device)
         alone = on_processor or "position_ids" not in self._inputs
@@ -196,25 +223,12 @@ class LocalModel:
         else:
             for batch in pending:
                 answer(batch)
-        return failed
+        return {}
 
-    def read(self, found: list[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray | None]:
-        """Classes and probabilities of yes, as a share of those of yes and no together."""
-        yes, no = (np.array([one[word] for one in found], dtype=np.float64) for word in ("yes", "no"))
-        probability = 1 / (1 + np.exp(np.clip(no - yes, -700, 700)))
-        return (probability > 0.5).astype(np.int8), probability
-
-    def remark(self, found: list[Mapping[str, Any]]) -> str | None:
-        """How probable yes and no are together, where that is less than something else."""
-        mean = float(np.mean([np.exp(one["yes"]) + np.exp(one["no"]) for one in found]))
-        if mean >= _LIKELY:
-            return None
-        return f"yes and no together have {mean:.1%} of the probability of the next token"
-
-    def _tokens(self, question: Question) -> list[int]:
-        instruction = self.survey.instruction
+    def _tokens(self, question: Question, survey: Survey, prompts: Prompts) -> list[int]:
+        instruction = survey.instruction
         if not self._chats:
-            text = _PLAIN.format(instruction=instruction, question=question.text)
+            text = prompts.in_one(instruction, question.text)
             return self._tokenizer(text, truncation=False, verbose=False)["input_ids"]
         spoken = [{"role": "system", "content": instruction}, {"role": "user", "content": question.text}]
         try:
@@ -252,7 +266,7 @@ class LocalModel:
             logs = output.logits[:, -1].double().log_softmax(dim=-1)
             yes, no = (logs[:, words].logsumexp(dim=-1).tolist() for words in (self._yes, self._no))
         if not np.isfinite([yes, no]).all():
-            raise GenoProtError(f"model {self.survey.model}: the probabilities of its answers are not finite")
+            raise GenoProtError(f"model {self.title}: the probabilities of its answers are not finite")
         return list(zip(yes, no))
 
 

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.published import PublishedDataset
 from genoprot_datasets.tasks import TaskSpec, get_task
 from genoprot_evaluate.evaluation.examples import TaskExamples
-from genoprot_evaluate.llm.replies import REPLIES
+from genoprot_evaluate.llm.prompts import FORMS, Prompts, default_prompts
 
-__all__ = ["FORMS", "Names", "Question", "instruction", "question_text", "task_questions"]
+__all__ = ["Names", "Question", "question_text", "task_questions"]
 
-FORMS = ("accession", "sequence")
-"""How a protein is named in a question: by its UniProt accession, or by its sequence."""
-
-_TAGS = {"accession": "UNIPROT", "sequence": "SEQ"}
-_GIVEN = {
-    "accession": "A protein is written as <UNIPROT:P01234>, by its UniProt accession.",
-    "sequence": "A protein is written as <SEQ:MKT...>, by its amino acid sequence in one-letter code.",
-}
-_CUT = "..."
 _PLACES = {1: "protein A", 2: "proteins A and B"}
 
 
@@ -50,19 +41,28 @@ class Names:
     Parameters
     ----------
     form : str
-        One of `FORMS`.
+        One of `prompts.FORMS`.
     sequences : mapping of str to str
         By accession; empty for accessions.
     max_residues : int or None
         Residues of a sequence that are shown, from its start; None shows all.
+    prompts : Prompts, optional
+        The packaged ones when left out.
     """
 
     form: str
     sequences: Mapping[str, str]
     max_residues: int | None = None
+    prompts: Prompts = field(default_factory=default_prompts)
 
     @classmethod
-    def of(cls, published: PublishedDataset, form: str, max_residues: int | None = None) -> Names:
+    def of(
+        cls,
+        published: PublishedDataset,
+        form: str,
+        max_residues: int | None = None,
+        prompts: Prompts | None = None,
+    ) -> Names:
         """Names of the proteins of a dataset.
 
         Raises
@@ -76,10 +76,12 @@ class Names:
             raise GenoProtError(
                 f"max_residues={max_residues}: a positive number, with the form sequence only"
             )
+        prompts = prompts or default_prompts()
         if form == "accession":
-            return cls(form, {})
+            return cls(form, {}, None, prompts)
         table = published.sequences(["accession", "protein"])
-        return cls(form, dict(zip(*(table[name].to_pylist() for name in table.column_names))), max_residues)
+        sequences = dict(zip(*(table[name].to_pylist() for name in table.column_names)))
+        return cls(form, sequences, max_residues, prompts)
 
     def is_cut(self, accession: str) -> bool:
         """Whether a protein is longer than what is shown of it."""
@@ -89,27 +91,8 @@ class Names:
         shown = accession
         if self.form == "sequence":
             shown = self.sequences[accession][: self.max_residues]
-            shown += _CUT if self.is_cut(accession) else ""
-        return f"<{_TAGS[self.form]}:{shown}>"
-
-
-def instruction(form: str, reply: str) -> str:
-    """What a model is told before a question.
-
-    Parameters
-    ----------
-    form : str
-        One of `FORMS`.
-    reply : str
-        One of `replies.REPLIES`.
-
-    Examples
-    --------
-    >>> instruction("accession", "word").splitlines()[-1]
-    'Reply with one word and nothing else: yes or no.'
-    """
-    lines = ["You answer yes-or-no questions about proteins, from what you know.", _GIVEN[form]]
-    return "\n".join([*lines, REPLIES[reply]])
+            shown += self.prompts.cut if self.is_cut(accession) else ""
+        return self.prompts.tags[self.form].replace("{}", shown)
 
 
 def question_text(task: TaskSpec, names: Sequence[str]) -> str:
@@ -138,8 +121,8 @@ def question_text(task: TaskSpec, names: Sequence[str]) -> str:
     return task.question.replace(place, f"{word} {' and '.join(names)}")
 
 
-def task_questions(examples: TaskExamples, names: Names) -> list[Question]:
-    """The question of every eval example of a task, in their order.
+def task_questions(examples: TaskExamples, names: Names, *, matched: bool = False) -> list[Question]:
+    """The question of every eval example of a task, in their order; or of every identity-matched one.
 
     Raises
     ------
@@ -148,13 +131,12 @@ def task_questions(examples: TaskExamples, names: Names) -> list[Question]:
     """
     spec = get_task(examples.task)
     known = examples.accessions.to_pylist()
+    split = examples.matched if matched else examples.eval
     if names.form == "sequence":
-        lacking = [
-            known[i] for i in sorted(set(examples.eval.members.flat)) if known[i] not in names.sequences
-        ]
+        lacking = [known[i] for i in sorted(set(split.members.flat)) if known[i] not in names.sequences]
         if lacking:
             raise GenoProtError(
                 f"task {spec.name}: {len(lacking)} proteins have no sequence, {', '.join(lacking[:3])}"
             )
-    members = [tuple(known[i] for i in row) for row in examples.eval.members.tolist()]
+    members = [tuple(known[i] for i in row) for row in split.members.tolist()]
     return [Question(spec.name, row, question_text(spec, [names(one) for one in row])) for row in members]

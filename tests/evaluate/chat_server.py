@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,16 +27,25 @@ class Fault:
     headers : dict
     cut : bool
         Half of the body comes, though all of it is announced.
+    reset : bool
+        The connection is reset in place of an answer.
+    seconds : float
+        Time that passes before it.
     """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
+    reset: bool = False
+    seconds: float = 0.0
 
 
 class ChatServer(ThreadingHTTPServer):
-    """Answers chat completions by `answer` and keeps every request and its authorization."""
+    """Answers chat completions by `answer` and keeps every request and its authorization.
+
+    What `answer` returns is the content of a message, the message, the whole completion, or a `Fault`.
+    """
 
     daemon_threads = True
 
@@ -73,8 +85,12 @@ class _Handler(BaseHTTPRequestHandler):
             fault = server.faults.pop(0) if server.faults else None
         if self.path != "/v1/chat/completions":
             fault = Fault(404)
+        content = server.answer(body) if fault is None else None
+        if isinstance(content, Fault):
+            fault = content
+        elif isinstance(content, dict) and "choices" in content:
+            fault = Fault(body=json.dumps(content).encode())
         if fault is None:
-            content = server.answer(body)
             message = content if isinstance(content, dict) else {"role": "assistant", "content": content}
             completion = {
                 "model": f"{body['model']}-2025-04-14",
@@ -83,6 +99,12 @@ class _Handler(BaseHTTPRequestHandler):
                 "usage": {"prompt_tokens": 100, "completion_tokens": 5},
             }
             fault = Fault(body=json.dumps(completion).encode())
+        time.sleep(fault.seconds)
+        if fault.reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+            self.close_connection = True
+            return
         self.send_response(fault.status)
         for name, value in fault.headers.items():
             self.send_header(name, value)

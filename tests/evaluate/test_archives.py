@@ -52,6 +52,14 @@ def test_further_predictions_are_read():
     assert table.schema.names == FURTHER.names
     assert sorted(set(table["part"].to_pylist())) == ["matched", "seed", "validation"]
     assert table["probability"].to_pylist() == [0.25, 0.75, 0.5, 1.0]
+    assert table["predicted"].to_pylist() == [0, 1, 0, 1]
+
+
+def test_further_predictions_of_a_language_model_may_lack_probabilities():
+    table = read_further(ARCHIVES / "further-predictions-v2.parquet")
+    assert table.schema == FURTHER
+    assert table["probability"].to_pylist() == [0.25, 0.75, 0.5, 1.0, None, None]
+    assert table["predicted"].to_pylist() == [0, 1, 0, 1, 1, -1]
 
 
 @pytest.mark.parametrize("version", range(1, PREDICTIONS_VERSION + 1))

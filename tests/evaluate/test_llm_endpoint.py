@@ -11,7 +11,8 @@ from chat_server import Fault, serving_chat
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.stopping import Stop, TransferStopped
 from genoprot_datasets.transfer import Patience
-from genoprot_evaluate.llm.endpoint import Budget, BudgetSpent, Endpoint, EndpointError, Unsuitable
+from genoprot_evaluate.llm.budget import Budget, BudgetSpent
+from genoprot_evaluate.llm.endpoint import Endpoint, EndpointError, Unsuitable
 
 KEY = "sk-secret-0123456789"
 BODY = {"model": "gpt-4.1", "messages": [{"role": "user", "content": "Do they interact?"}]}
@@ -147,8 +148,8 @@ def test_stopping_ends_waiting(server):
     begun = time.monotonic()
 
     class Set(Budget):
-        def take(self):
-            super().take()
+        def take(self, tokens=0):
+            super().take(tokens)
             stop.set()
 
     with pytest.raises(TransferStopped):

@@ -16,8 +16,10 @@ from genoprot_evaluate.evaluation.examples import read_examples
 from genoprot_evaluate.leaderboard.validation import validate_record
 from genoprot_evaluate.llm.answers import Answers
 from genoprot_evaluate.llm.local import LocalModel
-from genoprot_evaluate.llm.questions import Names, instruction, task_questions
-from genoprot_evaluate.results import Survey, read_predictions, read_record
+from genoprot_evaluate.llm.prompts import default_prompts
+from genoprot_evaluate.llm.questions import Names, task_questions
+from genoprot_evaluate.llm.reading import TOO_LONG, read_answers
+from genoprot_evaluate.results import read_predictions, read_record
 
 TEMPLATE = (
     "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] }}{% endfor %}"
@@ -49,8 +51,15 @@ def checkpoint(folder: Path, template: str | None = None, context: int = 4_096, 
     return folder
 
 
-def survey(form="accession") -> Survey:
-    return Survey("tiny", form, "probability", instruction(form, "word"))
+def answered(model: LocalModel, questions, answers: Answers) -> list:
+    """The kept answers of a model to questions in the form of sequences, in their order."""
+    prompts = default_prompts()
+    with answers.writing():
+        assert (
+            model.ask(questions, model.survey("sequence", None, prompts), prompts, answers, lambda: None)
+            == {}
+        )
+    return [answers[key] for key in questions]
 
 
 @pytest.fixture
@@ -85,14 +94,15 @@ def by_hand(folder: Path, text: str) -> float:
 )
 def test_probabilities_are_those_of_the_model(tmp_path, questions, template, shown):
     folder = checkpoint(tmp_path / "tiny", template)
-    model = LocalModel.load(folder, survey("sequence"), device="cpu")
+    model = LocalModel.load(folder, "tiny", device="cpu")
     answers = Answers(tmp_path / "a.jsonl")
-    with answers.writing():
-        assert model.ask(questions, answers, lambda: None) == {}
+    found = answered(model, questions, answers)
     assert len(answers) == len(questions)
-    predicted, probability = model.read([answers[key] for key in questions])
+    reading = read_answers(found, "probability")
+    predicted, probability = reading.predicted, reading.probability
+    instruction = default_prompts().instruction("sequence", "word")
     expected = [
-        by_hand(folder, shown.format(instruction=model.survey.instruction, question=question.text))
+        by_hand(folder, shown.format(instruction=instruction, question=question.text))
         for question in questions.values()
     ]
     np.testing.assert_allclose(probability, expected, rtol=1e-5)
@@ -100,30 +110,28 @@ def test_probabilities_are_those_of_the_model(tmp_path, questions, template, sho
     assert len(set(expected)) > 5
     together = np.mean([sum(np.exp(answers[key][word]) for word in ("yes", "no")) for key in questions])
     remark = f"yes and no together have {together:.1%} of the probability of the next token"
-    assert model.remark([answers[key] for key in questions]) == remark
+    assert reading.remarks == (remark,)
     sure = [{"yes": np.log(0.6), "no": np.log(0.3)}]
-    assert model.remark(sure) is None
+    assert read_answers(sure, "probability").remarks == ()
 
 
 def test_batches_give_what_questions_alone_give(tmp_path, questions, monkeypatch):
     folder = checkpoint(tmp_path / "tiny", TEMPLATE)
-    alone = LocalModel.load(folder, survey("sequence"), device="cpu")
+    alone = LocalModel.load(folder, "tiny", device="cpu")
     found = Answers(tmp_path / "alone.jsonl")
-    with found.writing():
-        alone.ask(questions, found, lambda: None)
+    answered(alone, questions, found)
     monkeypatch.setattr("genoprot_evaluate.llm.local.computes_alone", lambda device: False)
     widths = []
-    together = LocalModel(alone._model, alone._tokenizer, survey("sequence"), batch_tokens=2_000)
-    answered = together._answered
+    together = LocalModel(alone._model, alone._tokenizer, "tiny", batch_tokens=2_000)
+    computed = together._answered
 
     def watched(rows):
         widths.append(len(rows))
-        return answered(rows)
+        return computed(rows)
 
     together._answered = watched
     batched = Answers(tmp_path / "batched.jsonl")
-    with batched.writing():
-        together.ask(questions, batched, lambda: None)
+    answered(together, questions, batched)
     assert max(widths) > 2
     for key in questions:
         for word in ("yes", "no"):
@@ -181,15 +189,47 @@ def test_a_model_on_the_hub_is_fetched_with_its_template(online, tmp_path, tiny_
     assert fetched.models[names[0]].asked.settings["chat_template"] is not None
 
 
-def test_a_question_longer_than_the_context_is_told_of(tmp_path, tiny_dataset):
-    folder = checkpoint(tmp_path / "short", context=300)
+def test_a_question_longer_than_the_context_is_not_answered_and_the_others_are(
+    tmp_path, tiny_dataset, capsys
+):
+    from transformers import AutoTokenizer
+
+    published = PublishedDataset.open(tiny_dataset)
+    asked = task_questions(read_examples(published, "melanoma"), Names.of(published, "sequence"))
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint(tmp_path / "any"))
+    prompts = default_prompts()
+    instruction = prompts.instruction("sequence", "word")
+    lengths = [len(tokenizer(prompts.in_one(instruction, one.text))["input_ids"]) for one in asked]
+    context = sorted(set(lengths))[len(set(lengths)) // 2]
+    lacking = sum(length > context for length in lengths)
+    assert 0 < lacking < len(asked)
+    folder = checkpoint(tmp_path / "short", context=context)
+    words = ["llm", "--model", str(folder), "--dataset", str(tiny_dataset), "--form", "sequence"]
+    words += ["--tasks", "melanoma", "--device", "cpu", "--out"]
+    assert main([*words, str(tmp_path / "a"), "--dry-run"]) == 0
+    assert f"are longer than the context of {context}" in capsys.readouterr().err
+    assert main([*words, str(tmp_path / "a")]) == 0
+    score = read_record(tmp_path / "a").scores["melanoma"]["llm:short-sequence"]
+    assert score.unanswered == lacking
+    told = f"{lacking} of {len(asked)} answers are lacking and count as wrong: {lacking} {TOO_LONG}"
+    assert told in score.note
+    assert score.auroc.mean is not None
+    table = read_predictions(tmp_path / "a")
+    assert table["probability"].null_count == lacking
+    assert sum(value == -1 for value in table["predicted"].to_pylist()) == lacking
+    assert validate_record(tmp_path / "a", tiny_dataset) == []
+    assert f"{TOO_LONG}: '" in capsys.readouterr().err
+
+
+def test_a_model_to_which_every_question_is_too_long_has_no_score(tmp_path, tiny_dataset):
+    folder = checkpoint(tmp_path / "short", context=100)
     words = ["llm", "--model", str(folder), "--dataset", str(tiny_dataset), "--form", "sequence"]
     words += ["--tasks", "melanoma", "--device", "cpu", "--out", str(tmp_path / "a")]
     assert main(words) == 1
     score = read_record(tmp_path / "a").scores["melanoma"]["llm:short-sequence"]
     assert score.status == "N/A"
-    assert "longer than the model's context of 300" in score.reason
-    assert main([*words[:-1], str(tmp_path / "b"), "--max-residues", "20"]) == 0
+    assert "no question was answered" in score.reason
+    assert TOO_LONG in score.reason
 
 
 def test_a_tokenizer_that_cannot_tell_is_refused(tmp_path):
@@ -200,7 +240,7 @@ def test_a_tokenizer_that_cannot_tell_is_refused(tmp_path):
     raw["model"]["merges"] = []
     path.write_text(json.dumps(raw), encoding="utf-8")
     with pytest.raises(GenoProtError, match="tell yes from no"):
-        LocalModel.load(folder, survey(), device="cpu")
+        LocalModel.load(folder, "tiny", device="cpu")
 
 
 @pytest.mark.parametrize("missing", ["config.json", "model.safetensors", "tokenizer.json"])

@@ -57,12 +57,14 @@ def with_column(table: pa.Table, name: str, values) -> pa.Table:
 
 
 def changed(part: str, model: str, column: str, change, seed: int = 0):
-    """Function that changes values of one column in some rows."""
+    """Function that changes values of one column in some rows, and the classes with the probabilities."""
 
     def apply(table: pa.Table) -> pa.Table:
         values, rows = table[column].to_numpy().copy(), chosen(table, part, model, seed)
         assert rows.any()
         values[rows] = change(values[rows])
+        if column == "probability":
+            table = with_column(table, "predicted", (values > 0.5).astype(np.int8))
         return with_column(table, column, values)
 
     return apply
@@ -102,6 +104,14 @@ FORGERIES = {
     "matched probability": (
         changed("matched", "one", "probability", lambda p: 1 - p),
         "ppi, one: matched_accuracy is",
+    ),
+    "a class": (
+        changed("matched", "one", "predicted", lambda classes: 1 - classes),
+        "ppi, one: a class of its matched predictions is not the one that its probability gives",
+    ),
+    "no class": (
+        changed("matched", "one", "predicted", lambda classes: np.full_like(classes, -1)),
+        "ppi, one: a class of its matched predictions is not the one that its probability gives",
     ),
     "vote on matched pairs": (
         changed("matched", "ensemble:soft", "probability", lambda p: np.where(p > 0.5, 0.9, 0.1)),
