@@ -212,6 +212,14 @@ def test_language_models_join_as_genoprot_llm_joins_them(server, llm, runs, path
     record = combine([tmp_path / "joined", paths[1]])
     assert record.scores["melanoma"][NAME].reason == "not asked"
     assert ("beta", NAME) in {(pair.first, pair.second) for pair in record.comparisons["ppi"]}
+    # One that two records have in the same way is there once.
+    twice = combine([tmp_path / "joined", tmp_path / "asked"])
+    assert twice.scores["ppi"] == combine([tmp_path / "joined"]).scores["ppi"]
+    # A language model that joins a combined record leaves it a combined one.
+    assert llm("--tasks", "melanoma", out="combined") == 0
+    again = read_record(tmp_path / "combined")
+    assert [origin.name for origin in again.combined_from] == ["alpha", "asked"]
+    assert again.scores["melanoma"][NAME].status == "OK"
     # Language models by themselves have no ensembles.
     alone = combine([tmp_path / "asked"], tasks=["ppi"])
     assert set(alone.models) == {NAME}
@@ -330,6 +338,17 @@ def test_what_differs_can_be_left_out(runs, paths, tmp_path):
     combine([other], drop=["baseline:length"], out=tmp_path / "rest")
     record = combine([paths[0], tmp_path / "rest"])
     assert record.scores["ppi"] == combine(paths[:2]).scores["ppi"]
+
+
+def test_versions_that_differ_are_all_named(runs, paths, tmp_path):
+    other = changed(runs / "beta", tmp_path / "other", versions={"torch": "0.1", "device": "a GPU"})
+    record, usual = combine([other, paths[0]]), combine(paths[:2])
+    assert record.versions == usual.versions | {
+        "torch": f"0.1, {usual.versions['torch']}",
+        "device": "a GPU",
+    }
+    assert [origin.versions["torch"] for origin in record.combined_from] == [usual.versions["torch"], "0.1"]
+    assert record.scores == usual.scores
 
 
 @pytest.mark.parametrize(
