@@ -10,7 +10,7 @@ from typing import Any
 from genoprot_datasets.errors import GenoProtError
 from genoprot_datasets.published import PublishedDataset
 from genoprot_evaluate.llm.function import FunctionModel
-from genoprot_evaluate.llm.models import LanguageModel, open_model
+from genoprot_evaluate.llm.models import LanguageModel, is_remote, open_model
 from genoprot_evaluate.llm.prompts import Prompts
 from genoprot_evaluate.llm.zero_shot import Poll
 from genoprot_evaluate.results import ResultRecord
@@ -96,10 +96,10 @@ def ask(
     0.5
     """
     if isinstance(model, str):
-        if reply is not None:
-            options["reply"] = reply
-        if model.startswith("openai/"):
-            options.setdefault("seed", seed)
+        if is_remote(model):
+            options = {"seed": seed, "reply": reply or "json", **options}
+        elif reply not in (None, "probability"):
+            raise GenoProtError(f"reply {reply!r}: a checkpoint answers with probabilities only")
         model = open_model(model, **options)
     elif options:
         raise GenoProtError(f"{', '.join(sorted(options))}: options of a model that is given by its name")

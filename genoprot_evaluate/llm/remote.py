@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 from genoprot_datasets.errors import GenoProtError
@@ -30,6 +29,7 @@ from genoprot_evaluate.llm.endpoint import (
 from genoprot_evaluate.llm.prompts import REPLIES, Prompts
 from genoprot_evaluate.llm.questions import Question
 from genoprot_evaluate.llm.reading import REFUSED
+from genoprot_evaluate.llm.workers import run_in_threads
 from genoprot_evaluate.results import Survey
 
 __all__ = ["DEFAULT_SETTINGS", "JOBS", "RemoteModel", "request_settings"]
@@ -215,17 +215,8 @@ class RemoteModel:
         reserved = {
             key: estimated_tokens(survey.instruction, one.text) + self._longest_answer for key, one in missing
         }
-        with ThreadPoolExecutor(self._jobs) as pool:
-            try:
-                for done in as_completed(
-                    [pool.submit(run.one, *entry, reserved[entry[0]]) for entry in missing]
-                ):
-                    done.result()
-                run.close()
-            except BaseException:
-                run.stop.set()
-                pool.shutdown(cancel_futures=True)
-                raise
+        run_in_threads(missing, lambda entry: run.one(*entry, reserved[entry[0]]), self._jobs, run.stop)
+        run.close()
         return run.failed
 
     @property

@@ -174,5 +174,7 @@ def test_a_function_without_a_name_needs_one(tiny_dataset):
         ask(7, tiny_dataset)
     with pytest.raises(GenoProtError, match="already has its own"):
         ask(FunctionModel(Mine(), "mine"), tiny_dataset, reply="word")
+    with pytest.raises(GenoProtError, match="a checkpoint answers with probabilities only"):
+        ask("hf/owner/name", tiny_dataset, reply="word")
     with pytest.raises(GenoProtError, match="expected openai/NAME"):
         ask("gpt-4.1", tiny_dataset)

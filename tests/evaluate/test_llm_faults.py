@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import signal
 import threading
 import time
 
@@ -11,11 +12,13 @@ import pytest
 from chat_server import Fault
 from llm_fixtures import KEY, NAME, by_coin, coin
 
+from genoprot_datasets.stopping import Stop
 from genoprot_datasets.transfer import Patience
 from genoprot_evaluate.leaderboard.validation import validate_record
 from genoprot_evaluate.llm.endpoint import Endpoint
 from genoprot_evaluate.llm.reading import FILTERED, REFUSED, TOO_LONG
 from genoprot_evaluate.llm.refusals import read_complaint
+from genoprot_evaluate.llm.workers import run_in_threads
 from genoprot_evaluate.results import read_record
 
 
@@ -299,6 +302,42 @@ def test_an_endpoint_that_says_nothing_is_waited_for_as_long_as_is_said(server, 
     server.answer = lambda body: slow.pop() if slow else by_coin(body)
     assert llm("--tasks", "melanoma", "--samples", "1", "--jobs", "1", "--timeout", "1") == 0
     assert len(server.questions) == len(set(server.questions)) + 1
+
+
+def test_an_interrupted_run_does_not_wait_for_an_endpoint_that_says_nothing():
+    stop, done = Stop(), []
+    silent = threading.Event()
+
+    def work(number):
+        if number == 2:
+            silent.wait(60)
+        done.append(number)
+
+    begun = time.monotonic()
+    threading.Timer(0.3, lambda: signal.raise_signal(signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        run_in_threads(range(10), work, 2, stop, grace_seconds=0.5)
+    assert time.monotonic() - begun < 5
+    assert stop.is_set()
+    assert sorted(done) == [0, 1, 3, 4, 5, 6, 7, 8, 9]
+    silent.set()
+
+
+def test_the_first_failure_is_raised_and_what_is_under_way_is_waited_for():
+    stop, done, together = Stop(), [], threading.Barrier(3)
+
+    def work(number):
+        together.wait(10)
+        if number == 0:
+            raise ValueError("no")
+        time.sleep(0.3)
+        done.append(number)
+
+    with pytest.raises(ValueError, match="no"):
+        run_in_threads(range(10), work, 3, stop)
+    assert stop.is_set()
+    assert sorted(done) == [1, 2]
+    run_in_threads([], work, 3, Stop())
 
 
 def test_a_budget_of_tokens_is_kept_and_what_is_left_is_for_another_run(server, llm, tmp_path, capsys):
