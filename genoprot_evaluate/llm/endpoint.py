@@ -270,7 +270,8 @@ class Endpoint:
             return _Passing(message, retry_after(response), limited=complaint.limited)
         if complaint.scope == "question":
             return Unsuitable(message, complaint.kind)
-        return EndpointError(f"{self.base_url}: {message}")
+        hint = "; --field NAME=null takes a field away" if status in (400, 422) else ""
+        return EndpointError(f"{self.base_url}: {message}{hint}")
 
     def _hidden(self, text: str) -> str:
         return text if self.key is None else text.replace(self.key, "[key]")
