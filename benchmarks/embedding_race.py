@@ -114,7 +114,8 @@ def contest(
         loop(encoder, longest, size, by_length)
         before = time.process_time()
         seconds, vectors = timed(loop, encoder, sequences, size, by_length)
-        return seconds, vectors, {"processor": round(time.process_time() - before, 1)}
+        facts = {"processor": round(time.process_time() - before, 1)}
+        return seconds, vectors, facts | device_peak(device)
     lengths = np.array([len(sequence) for sequence in sequences])
     budget = calibrate(encoder, lengths, lambda rows: [sequences[row] for row in rows])
     set_budget(encoder, budget.tokens)
@@ -130,8 +131,16 @@ def contest(
     if device != "cpu":
         operations = 2.0 * encoder.spec.parameters * applied.read
         rates = matrix_rates(encoder.device, 4096)
+        facts |= device_peak(device)
         facts["share of the matrix rate"] = operations / seconds / getattr(rates, DTYPES[device])
     return seconds, applied.vectors, facts
+
+
+def device_peak(device: str) -> dict[str, float]:
+    """Memory of the GPU that was in use at once; what is printed beside it is the processor's."""
+    if device == "cpu":
+        return {}
+    return {"GB on the device": round(torch.cuda.max_memory_allocated() / 1e9, 2)}
 
 
 def main() -> None:
@@ -155,7 +164,7 @@ def main() -> None:
                 found, peak = in_child(contest, name, args.device, folder, sequences)
                 seconds[name], vectors[name], facts = found
                 rate = f"{lengths.sum() / seconds[name]:9,.0f} residues/s"
-                print(f"  {name:<12}{seconds[name]:8.2f} s {rate}  {peak / 1e9:.2f} GB  {facts}")
+                print(f"  {name:<12}{seconds[name]:8.2f} s {rate}  {peak / 1e9:.2f} GB  {facts}", flush=True)
             for name in LOOPS[args.device]:
                 scale = np.abs(vectors[name]).max()
                 worst = np.abs(vectors[name] - vectors["genoprot"]).max() / scale

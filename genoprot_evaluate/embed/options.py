@@ -45,7 +45,7 @@ class ComputeOptions:
 
 @contextmanager
 def applied(options: ComputeOptions, encoder: Encoder) -> Iterator[None]:
-    """Compute with options inside the block.
+    """Compute with options inside the block, and what is in float32 without TF32.
 
     Raises
     ------
@@ -53,6 +53,10 @@ def applied(options: ComputeOptions, encoder: Encoder) -> Iterator[None]:
         If the encoder has no model to compile.
     """
     with ExitStack() as stack:
+        if getattr(encoder, "device", None) is not None:
+            from genoprot_evaluate.encoders.compute import full_float32
+
+            stack.enter_context(full_float32())
         if options.compile:
             stack.enter_context(_compiled(encoder))
         if options.attention != "auto":

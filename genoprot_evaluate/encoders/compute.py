@@ -19,6 +19,7 @@ __all__ = [
     "Placed",
     "choose_device",
     "computes_alone",
+    "full_float32",
     "one_thread",
     "pinned_transfers",
     "side_by_side",
@@ -155,6 +156,20 @@ def transferred(array: np.ndarray, device: torch.device) -> torch.Tensor:
     if device.type == "cuda" and _PINNED.get():
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
+
+
+@contextmanager
+def full_float32() -> Iterator[None]:
+    """Convolve in float32 on CUDA devices where float32 is asked for.
+
+    Torch leaves convolutions to TF32, which has the digits of float16, but not the products of matrices.
+    """
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 @contextmanager

@@ -152,6 +152,23 @@ class Evo(Placed):
         """Layer that is read of a network of so many blocks when none is asked for."""
         return "norm"
 
+    def cast(self, dtype: str) -> None:
+        """Compute in another precision; the long filters' parameters stay in float32.
+
+        Parameters
+        ----------
+        dtype : {"float32", "bfloat16"}
+
+        Raises
+        ------
+        GenoProtError
+            If it is another one.
+        """
+        self.model.to_precision(self.torch_dtype(dtype))
+        readout = self.spec.readout.removesuffix(f", {self.dtype}")
+        self.spec = replace(self.spec, readout=readout if dtype == "float32" else f"{readout}, {dtype}")
+        self.dtype = dtype
+
     def embed(self, sequences: Sequence[str]) -> np.ndarray:
         """Map DNA sequences to vectors, shape=(n, dimension), dtype=float32.
 

@@ -97,6 +97,19 @@ def test_states_in_half_precision(shared, tmp_path):
     assert "bfloat16" in encoder.spec.readout
 
 
+def test_precision_can_be_changed_afterwards(weights, config, tmp_path):
+    path = write_checkpoint(tmp_path / "evo", weights, config)
+    changed, begun = Evo.load(path, "cpu"), Evo.load(path, "cpu", dtype=torch.bfloat16)
+    readout = changed.spec.readout
+    changed.cast("bfloat16")
+    assert (changed.dtype, changed.spec) == (begun.dtype, begun.spec)
+    np.testing.assert_array_equal(changed.embed(["ACGTTGCA"]), begun.embed(["ACGTTGCA"]))
+    changed.cast("float32")
+    assert changed.spec.readout == readout
+    with pytest.raises(GenoProtError, match="float16"):
+        changed.cast("float16")
+
+
 def test_parameters_are_read_in_the_precision_of_the_computation(weights, config, tmp_path):
     checkpoint = open_checkpoint(write_checkpoint(tmp_path / "evo", weights, config))
     halves = fit_network(checkpoint, Evo.released, torch.bfloat16).state_dict()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import types
+
 import numpy as np
 import pytest
 import torch
 from small_checkpoints import CHECKPOINTS
 
 from genoprot_datasets.errors import GenoProtError
+from genoprot_evaluate.embed.options import ComputeOptions, applied
 from genoprot_evaluate.embed.precision import MatrixRates, choose_dtype, matrix_rates, measure_matrix_rates
 from genoprot_evaluate.encoders import load_encoder
 from genoprot_evaluate.encoders.registry import REGISTRY
@@ -59,3 +62,11 @@ def test_evo_is_loaded_in_the_precision_asked_for(tmp_path):
     encoder = load_encoder("evo", weights=path, device="cpu", dtype="bfloat16")
     assert encoder.dtype == "bfloat16"
     assert encoder.embed(["ACGTACGT"]).dtype == np.float32
+
+
+def test_convolutions_in_float32_are_not_left_to_tf32(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    encoder = types.SimpleNamespace(device=torch.device("cpu"))
+    with applied(ComputeOptions(), encoder):
+        assert not torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.allow_tf32
