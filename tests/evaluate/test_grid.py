@@ -167,6 +167,58 @@ def test_the_same_vectors_are_trained_on_once(written, tiny_dataset, two, tmp_pa
     assert record.scores["ppi"]["alpha"] == record.scores["ppi"]["twin"]
 
 
+# One process that imports everything once, then forks runs and kills them at drawn moments.
+KILLED_RUN = """
+import os, random, signal, sys, time
+import scipy.optimize, sklearn.linear_model, torch
+from genoprot_evaluate.evaluation import evaluate
+from genoprot_evaluate.heads import HeadConfig
+
+dataset, out, heads, *folders = sys.argv[1:]
+head = HeadConfig(hidden=(8,), epochs=4, learning_rate=0.02, seeds=2, symmetric=True)
+given = {"tasks": ["ppi", "melanoma"], "seed": 3, "head": head}
+embeddings = {folder.rpartition("/")[2]: folder for folder in folders}
+
+def run(out, heads, kill_after=None):
+    child = os.fork()
+    if child == 0:
+        torch.set_num_threads(1)
+        evaluate(embeddings, dataset, out=out, save_heads=heads, **given)
+        os._exit(0)
+    if kill_after is not None:
+        time.sleep(kill_after)
+        os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1]
+
+started = time.monotonic()
+assert run(out + "/whole/results", heads + "/whole") == 0
+seconds = time.monotonic() - started
+draw, killed = random.Random(0), 0
+for attempt in range(20):
+    killed += os.WIFSIGNALED(run(out + "/killed/results", heads + "/killed", draw.uniform(0, seconds / 2)))
+assert run(out + "/killed/results", heads + "/killed") == 0
+print(killed)
+"""
+
+
+@pytest.mark.slow
+def test_kills_at_any_moment_leave_the_same_bytes_in_the_end(tiny_dataset, two, tmp_path):
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED_RUN)
+    out, heads = tmp_path / "out", tmp_path / "heads"
+    folders = write_folders(two, tmp_path / "embeddings")
+    command = [sys.executable, str(script), str(tiny_dataset), str(out), str(heads), *folders]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.splitlines()[-1]) > 5
+    for folder in (out, heads):
+        files = {path.relative_to(folder / "whole") for path in (folder / "whole").rglob("*")}
+        assert {path.relative_to(folder / "killed") for path in (folder / "killed").rglob("*")} == files
+        for name in files:
+            if (folder / "whole" / name).is_file():
+                assert (folder / "killed" / name).read_bytes() == (folder / "whole" / name).read_bytes()
+
+
 def write_folders(two, folder: Path) -> list[str]:
     from test_evaluation import write_folder
 
