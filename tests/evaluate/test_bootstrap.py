@@ -112,6 +112,30 @@ def test_answer_that_is_always_the_same_is_right_half_of_the_time_for_certain():
     assert found.low == found.high == found.value == pytest.approx(labels.mean())
 
 
+def test_standard_error_of_pairs_sums_over_all_pairs_that_share_a_protein():
+    rng = np.random.default_rng(4)
+    members = rng.permutation(np.tile(all_pairs(9), (2, 1)))[:50]
+    labels, sample = members.sum(axis=1) % 2, np.arange(50) % 3
+    values = rng.integers(0, 2, size=(2, 50)).astype(float)
+    found = resample_means(members, labels, values, np.random.default_rng(5), 40, sample=sample)
+    share = np.array([1 / (3 * (sample == one).sum()) for one in sample])
+    difference = values[0] - values[1]
+    distinct = sorted({tuple(pair) for pair in members.tolist()})
+    deviation = dict.fromkeys(distinct, 0.0)
+    for label in (0, 1):
+        mine = labels == label
+        mean = (share * difference)[mine].sum() / share[mine].sum()
+        pairs = len({tuple(pair) for pair in members[mine].tolist()})
+        for pair, weight, value in zip(members[mine].tolist(), share[mine], difference[mine]):
+            deviation[tuple(pair)] += weight * (value - mean) * math.sqrt(pairs / (pairs - 1))
+    variance = sum(
+        deviation[one] * deviation[other] for one in distinct for other in distinct if set(one) & set(other)
+    )
+    variance = max(variance, sum(value**2 for value in deviation.values())) * 9 / 8
+    few = stats.t.ppf(0.975, 8) / stats.norm.ppf(0.975)
+    assert found.difference(0, 1).error == pytest.approx(few * math.sqrt(variance))
+
+
 @pytest.mark.parametrize(("arity", "independent"), [(1, 22), (2, 11)])
 def test_answers_that_are_all_right_leave_room_for_wrong_ones(arity, independent):
     members = np.arange(22)[:, None] if arity == 1 else all_pairs(22)
