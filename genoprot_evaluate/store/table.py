@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -149,9 +149,10 @@ def load_embeddings(source: Any, config: str | None = None, *, name: str | None 
     if isinstance(source, EmbeddingTable):
         return source
     if isinstance(source, Mapping) and not _is_dataset(source):
-        return _of_rows(name or "embeddings", list(source), _matrix(list(source), list(source.values())))
+        accessions = _texts(source)
+        return _of_rows(name or "embeddings", accessions, _matrix(accessions, list(source.values())))
     if isinstance(source, tuple) and len(source) == 2:
-        accessions = [str(accession) for accession in source[0]]
+        accessions = _texts(source[0])
         return _of_rows(name or "embeddings", accessions, _matrix(accessions, source[1]))
     if _is_dataset(source):
         part = table_part("the Dataset", _arrow_of(source))
@@ -225,6 +226,15 @@ _READERS = {".parquet": parquet_part, ".safetensors": tensors_part}
 
 VECTOR_SUFFIXES = tuple(_READERS)
 """Endings of the files that vectors are read from."""
+
+
+def _texts(accessions: Iterable[Any]) -> list[str]:
+    texts = []
+    for row, accession in enumerate(accessions):
+        if not isinstance(accession, str):
+            raise GenoProtError(f"row {row} of the embeddings is named {accession!r}, which is no accession")
+        texts.append(str(accession))
+    return texts
 
 
 def _matrix(accessions: list[str], vectors: Any) -> np.ndarray:

@@ -192,6 +192,8 @@ def test_rows_find_accessions_and_name_those_that_lack():
         ({"P1": ["a"]}, "not numbers"),
         ((["P1"], np.array([[1j]])), "embeddings are complex128, not real numbers"),
         ((["P1"], np.array([["1.5"]])), "embeddings are <U3, not real numbers"),
+        ((["P1", None], np.ones((2, 3))), "row 1 of the embeddings is named None, which is no accession"),
+        ({b"P1": [1.0]}, "row 0 of the embeddings is named b.P1., which is no accession"),
         ({"P1": [np.nan], "P2": [1.0]}, r"NaN or infinity in the vectors of 1 accessions \(P1\)"),
         ({"P1": [1e300]}, "NaN or infinity"),
         ((["P1"], np.zeros((2, 3))), r"1 accessions and a matrix of shape \(2, 3\)"),
