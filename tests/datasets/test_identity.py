@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import numpy as np
 import parasail
 import pytest
@@ -123,3 +125,43 @@ def test_challenge_cases_are_the_errors_of_the_rule():
     # Just above 0.3 as float32, and equal to it once rounded to float32.
     between = float(identity[2]) + 1e-9
     assert is_challenge(identity, label, between).tolist() == [False, True, False, False]
+
+
+def test_kernels_for_different_registers_find_the_same_alignment():
+    """Of several best alignments all take the same one, so that identities do not depend on the processor."""
+    library = parasail.bindings_v2._lib
+    arguments = [ctypes.c_char_p, ctypes.c_int] * 2 + [ctypes.c_int, ctypes.c_int, ctypes.c_void_p]
+    kernels = {}
+    for registers in ("", "sse2_128", "sse41_128", "avx2_256", "neon_128"):
+        name = f"_striped_{registers}_sat" if registers else ""
+        kernel = getattr(library, f"parasail_sw_stats{name}", None)
+        if kernel is not None and ("avx2" not in name or parasail.can_use_avx2()):
+            kernels[name] = ctypes.CFUNCTYPE(ctypes.c_void_p, *arguments)(
+                ctypes.cast(kernel, ctypes.c_void_p).value
+            )
+    lookup = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p)(
+        ctypes.cast(library.parasail_matrix_lookup, ctypes.c_void_p).value
+    )
+    matches = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(
+        ctypes.cast(library.parasail_result_get_matches, ctypes.c_void_p).value
+    )
+    free = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(
+        ctypes.cast(library.parasail_result_free, ctypes.c_void_p).value
+    )
+    matrix = lookup(b"blosum62")
+    rng = np.random.default_rng(0)
+    # Few kinds of residues make many alignments equally good.
+    pool = [
+        "".join(rng.choice(list(LETTERS[:kinds]), size)) for kinds in (2, 4, 20) for size in range(5, 300, 12)
+    ]
+    for _ in range(400):
+        pair = [str(own).encode() for own in rng.choice(pool, 2)]
+        found = []
+        for kernel in kernels.values():
+            aligned = kernel(pair[0], len(pair[0]), pair[1], len(pair[1]), 11, 1, matrix)
+            # A kernel for another architecture gives nothing.
+            if aligned is not None:
+                found.append(matches(aligned))
+                free(aligned)
+        assert len(found) > 1
+        assert len(set(found)) == 1, pair
