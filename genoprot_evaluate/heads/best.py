@@ -52,6 +52,7 @@ class BestWeights:
                 parts.setdefault(head, []).append(array)
         found = {}
         for head, above in upper.items():
-            arrays = [np.concatenate(first[head], axis=1), *(array.copy() for array in above)]
+            arrays = [np.concatenate(first[head], axis=1), *above]
+            arrays = [np.array(array, order="C") for array in arrays]
             found[head] = tuple(zip(arrays[::2], arrays[1::2]))
         return found

@@ -70,7 +70,7 @@ class Stack(NamedTuple):
         Tells it from the other stacks of the network, also of one from which heads were taken away.
     heads : list of int
         Places of the heads in the network.
-    values : Tensor, shape=(heads, ...)
+    values : Tensor, shape=(heads, outputs, inputs) or (heads, outputs)
     """
 
     key: tuple[str, int, int]
@@ -111,7 +111,9 @@ class Network:
         def parameter(arrays: Sequence[np.ndarray]) -> torch.Tensor:
             # A copy in torch's own memory: products round differently on arrays that are aligned differently.
             stacked = torch.from_numpy(arrays[0] if self.single else np.stack(arrays))
-            own = stacked.clone(memory_format=torch.contiguous_format)
+            # Stacked weights lie with the inputs first, as their gradients come out of a stack's products.
+            ordered = stacked.transpose(1, 2) if stacked.ndim == 3 else stacked
+            own = ordered.clone(memory_format=torch.contiguous_format)
             return own.to(self.device).requires_grad_()
 
         self.groups: list[_Group] = []
@@ -254,7 +256,7 @@ class Network:
             table = group.table[0]
             return linear(table if rows is None else table.index_select(0, rows), weight)
         some = group.table if rows is None else group.table.index_select(1, rows)
-        return torch.bmm(some, weight.transpose(1, 2))
+        return torch.bmm(some, weight)
 
     def _all_products(self, named: Sequence[torch.Tensor], step: int) -> torch.Tensor:
         """First-layer products of the named rows of each member, one below the other, some at a time."""
@@ -313,11 +315,14 @@ class Network:
             return x.T
         x = x.add_(first[:, None])
         for weight, bias in zip(above[::2], above[1::2]):
-            x = torch.baddbmm(bias[:, None], x.relu_(), weight.transpose(1, 2))
+            x = torch.baddbmm(bias[:, None], x.relu_(), weight)
         return x.squeeze(2)
 
     def _stacked(self, values: torch.Tensor) -> torch.Tensor:
-        return values.detach()[None] if self.single else values.detach()
+        values = values.detach()
+        if self.single:
+            return values[None]
+        return values.transpose(1, 2) if values.ndim == 3 else values
 
 
 def _filled(array: np.ndarray, step: int) -> np.ndarray:
