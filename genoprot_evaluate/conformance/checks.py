@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import Callable
 
 from genoprot_datasets.errors import GenoProtError
@@ -111,4 +113,12 @@ def _tried(check: Check, subject: Subject) -> tuple[str, str]:
     except Skipped as cause:
         return "skip", str(cause)
     except Exception as error:  # whatever somebody else's encoder raises is a finding
-        return "fail", f"raised {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        said = f"raised {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return "fail", said + _place(error, subject.encoder)
+
+
+def _place(error: Exception, encoder: Encoder) -> str:
+    """The line of the encoder's own module at which it raised, in brackets."""
+    own = getattr(sys.modules.get(type(encoder).__module__), "__file__", None)
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == own]
+    return f" ({own}, line {lines[-1]})" if lines else ""

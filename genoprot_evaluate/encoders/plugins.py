@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from genoprot_datasets.errors import GenoProtError
-from genoprot_evaluate.encoders.base import MODALITIES, PROBES, Encoder, EncoderSpec, check_encoder
+from genoprot_datasets.errors import GenoProtError, meant
+from genoprot_evaluate.encoders.base import MODALITIES, PROBES, Encoder, EncoderSpec, as_array, check_encoder
 
 __all__ = [
     "GROUP",
@@ -93,7 +93,7 @@ class FunctionEncoder:
         """Map sequences to vectors, shape=(n, dimension), dtype=float32."""
         if not sequences:
             return np.zeros((0, self.spec.dimension), dtype=np.float32)
-        return np.asarray(self._function(list(sequences)), dtype=np.float32)
+        return np.asarray(as_array(self._function(list(sequences))), dtype=np.float32)
 
 
 def is_object_name(name: str | Path) -> bool:
@@ -174,9 +174,14 @@ def import_encoder(
         for part in attribute.split("."):
             found = getattr(found, part)
     except ImportError as error:
-        raise GenoProtError(f"encoder {name!r}: {error}; is it installed or in this folder?") from None
+        stem = module_name.removesuffix(".py")
+        advice = "is it installed or in this folder?"
+        if stem != module_name:
+            advice = f"name the module, not its file: {stem}:{attribute}"
+        raise GenoProtError(f"encoder {name!r}: {error}; {advice}") from None
     except AttributeError as error:
-        raise GenoProtError(f"encoder {name!r}: {error}") from None
+        close = meant(str(error.name), dir(error.obj)) if error.name else ""
+        raise GenoProtError(f"encoder {name!r}: {error}{close}") from None
     finally:
         sys.path.remove("")
     return made_encoder(name, found, weights, device, modality, readout)

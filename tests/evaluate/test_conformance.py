@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -76,6 +77,30 @@ def test_each_fault_fails_its_check_alone(fault):
     assert list(failures(fault())) == [FAULTS[fault]]
 
 
+class Tensors(Honest):
+    """As `Honest`, in tensors that want a gradient."""
+
+    def embed(self, sequences):
+        return torch.tensor(super().embed(sequences), dtype=torch.float64, requires_grad=True)
+
+
+def test_tensors_are_taken_as_arrays():
+    assert "fail" not in statuses(Tensors()).values()
+    reasons = {outcome.name: outcome.reason for outcome in check_conformance(Tensors())}
+    assert reasons["dtype"] == "a tensor of float64, taken as float32"
+
+
+class Raising(Honest):
+    """Raises in a line of its own."""
+
+    def embed(self, sequences):
+        raise RuntimeError("of its own")
+
+
+def test_the_line_that_raised_is_told():
+    assert failures(Raising())["dimension"].startswith(f"raised RuntimeError: of its own ({__file__}, line ")
+
+
 def test_every_check_is_tried_on_a_fault():
     assert set(FAULTS.values()) == {check.name for check in CHECKS}
 
@@ -90,7 +115,7 @@ def test_checks_say_what_they_saw():
     assert reasons["context"].startswith("the last 16 of 64 letters make no difference")
     assert reasons["special-tokens"].startswith("1 before and 2 behind the sequence count, but")
     assert reasons["random-state"].startswith("the random generator of numpy was")
-    assert reasons["foreign"] == "raised KeyError: '*'"
+    assert re.fullmatch(r"raised KeyError: '\*' \(.*faulty_encoders\.py, line \d+\)", reasons["foreign"])
 
 
 def test_special_tokens_may_count_where_the_readout_says_so():

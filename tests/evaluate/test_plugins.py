@@ -50,6 +50,8 @@ def test_classes_functions_and_objects_of_a_module_are_found(tmp_path, monkeypat
         "mine:Absent": "no attribute 'Absent'",
         "mine:needs": "without arguments",
         "mine:np": "no attribute",
+        "mine:Loded": r"no attribute 'Loded' \(did you mean 'Loaded'\?\)",
+        "mine.py:Loaded": "name the module, not its file: mine:Loaded",
     }.items():
         with pytest.raises(GenoProtError, match=message):
             import_encoder(name)
