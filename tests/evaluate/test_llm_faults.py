@@ -304,6 +304,15 @@ def test_an_endpoint_that_says_nothing_is_waited_for_as_long_as_is_said(server, 
     assert len(server.questions) == len(set(server.questions)) + 1
 
 
+@pytest.fixture
+def interruptible():
+    """Interrupts raise as in a terminal; a shell starts what goes to the background with them ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_run_does_not_wait_for_an_endpoint_that_says_nothing():
     stop, done = Stop(), []
     silent = threading.Event()
