@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from genoprot_datasets.errors import GenoProtError, SourceError
+from genoprot_datasets.json_text import parse_json
 from genoprot_datasets.schema import (
     ATTRIBUTES,
     ATTRIBUTES_CONFIG,
@@ -76,7 +76,7 @@ class PublishedDataset:
         if not path.is_file():
             raise SourceError(path, "not found; this folder was not written by `genoprot build`")
         try:
-            self.manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            self.manifest: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise SourceError(path, f"not valid JSON ({error})") from None
 

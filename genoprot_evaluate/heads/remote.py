@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 from genoprot_datasets.errors import GenoProtError, SourceError
+from genoprot_datasets.json_text import parse_json
 from genoprot_datasets.snapshots import HubId, fetch_snapshot, parse_hub_id
 from genoprot_datasets.tasks import get_task
 from genoprot_evaluate.heads.saving import SavedHead, head_path, load_head
@@ -122,7 +122,7 @@ def _other_kind(repository: str) -> str | None:
 def _listed(path: Path) -> list[tuple[str, str]]:
     """Heads of an index from elsewhere; entries that cannot name a head are passed over."""
     try:
-        names = json.loads(path.read_text(encoding="utf-8"))["heads"]
+        names = parse_json(path.read_text(encoding="utf-8"))["heads"]
         parts = [tuple(name.split("/")) for name in names]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []

@@ -11,6 +11,7 @@ import numpy as np
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.files import atomic_file
+from genoprot_datasets.json_text import parse_json
 from genoprot_datasets.tasks import get_task
 from genoprot_evaluate.heads.config import HeadConfig
 from genoprot_evaluate.heads.trained import TrainedHead
@@ -128,7 +129,7 @@ def load_head(path: str | Path) -> SavedHead:
             text = (handle.metadata() or {}).get(_KEY)
             if text is None:
                 raise SourceError(path, "a safetensors file, but not of a head of genoprot")
-            facts = json.loads(text)
+            facts = parse_json(text)
             version = facts["schema_version"]
             if version != SCHEMA_VERSION:
                 raise SourceError(path, f"schema version {version!r}; this version reads {SCHEMA_VERSION}")

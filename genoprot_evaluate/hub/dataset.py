@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from genoprot_datasets.card import render_card
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.files import sha256_of
+from genoprot_datasets.json_text import parse_json
 from genoprot_datasets.published import MANIFEST_NAME, PublishedDataset
 from genoprot_datasets.snapshots import check_inside
 from genoprot_datasets.tasks import TASKS
@@ -159,7 +160,7 @@ def _published_before(api: HfApi, head: Head) -> set[str]:
             )
         return set()
     try:
-        manifest = json.loads(text)
+        manifest = parse_json(text)
         return {*manifest["files"], *manifest.get("provenance", {})}
     except (ValueError, KeyError, TypeError) as error:
         raise GenoProtError(f"{head.what}: its {MANIFEST_NAME} is not a manifest ({error})") from None

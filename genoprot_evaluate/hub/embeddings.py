@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -11,6 +10,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from genoprot_datasets.errors import GenoProtError, SourceError
+from genoprot_datasets.json_text import parse_json
 from genoprot_evaluate.hub.cards import placed_section, word
 from genoprot_evaluate.hub.commits import Content, Head, Pushed, hub_api, push_files, read_head, read_text
 from genoprot_evaluate.hub.front_matter import read_front_matter, with_front_matter
@@ -179,7 +179,7 @@ def _remote_runs(api: HfApi, head: Head) -> dict[str, dict[str, Any]]:
         config, _, name = path.partition("/")
         if name == RUN_NAME and _CONFIG.fullmatch(config):
             try:
-                record = json.loads(read_text(api, head, path))
+                record = parse_json(read_text(api, head, path))
                 _row(config, record), _command(config, record), record["dataset"]["fingerprint"]
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise GenoProtError(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.files import sha256_of
+from genoprot_datasets.json_text import parse_json
 from genoprot_evaluate.heads import SavedHead, head_path, load_head
 from genoprot_evaluate.heads.remote import INDEX_NAME, INDEX_VERSION, head_names
 from genoprot_evaluate.hub.commits import (
@@ -214,7 +215,7 @@ def _remote_entries(api: HfApi, head: Head) -> dict[str, dict[str, Any]]:
     if text is None:
         return {}
     try:
-        index = json.loads(text)
+        index = parse_json(text)
         if index["schema_version"] != INDEX_VERSION:
             raise ValueError(f"schema version {index['schema_version']!r:.20}, not {INDEX_VERSION}")
         entries = index["heads"]

@@ -8,6 +8,7 @@ from difflib import unified_diff
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from genoprot_datasets.errors import GenoProtError, SourceError
+from genoprot_datasets.json_text import parse_json
 from genoprot_datasets.published import MANIFEST_NAME
 from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate.hub.commits import Pushed, hub_api, open_request, push_files, read_head, read_text
@@ -218,7 +219,7 @@ def _dataset_commit(api: HfApi, record: ResultRecord, dataset: str) -> tuple[str
         raise GenoProtError(f"{head.what}: the Hub shows no such repository; name it with --dataset")
     text = read_text(api, head, MANIFEST_NAME)
     try:
-        fingerprint = json.loads(text or "{}")["fingerprint"]
+        fingerprint = parse_json(text or "{}")["fingerprint"]
     except (ValueError, KeyError, TypeError):
         raise GenoProtError(f"{head.what}: holds no {MANIFEST_NAME} of GENO-PROT") from None
     wanted = record.dataset["fingerprint"]

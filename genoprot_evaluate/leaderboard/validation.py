@@ -24,6 +24,9 @@ from genoprot_evaluate.results import FURTHER_NAME, PREDICTIONS_NAME, ResultReco
 
 __all__ = ["add_arguments", "run", "validate_record"]
 
+MOST_PRINTED = 50
+"""Differences of a record that `run` prints unless asked for all; a wrong seed alone makes thousands."""
+
 _FROM_PREDICTIONS = ("accuracy", "auroc", "auprc", "mcc", "brier", "calibration_error", "eval_examples")
 _FROM_PREDICTIONS += ("unanswered",)
 _OF_PAIRS = ("challenge_accuracy", "challenge_examples", "identity_bins")
@@ -221,6 +224,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder or Hub id of the dataset, to compare examples and labels with",
     )
+    parser.add_argument(
+        "--all", action="store_true", help=f"print every difference, not the first {MOST_PRINTED} of a record"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -229,8 +235,10 @@ def run(args: argparse.Namespace) -> int:
     wrong = 0
     for path in args.records:
         faults = validate_record(path, dataset)
-        for fault in faults:
+        for fault in faults if args.all else faults[:MOST_PRINTED]:
             print(f"{path}: {fault}")
+        if len(faults) > MOST_PRINTED and not args.all:
+            print(f"{path}: and {len(faults) - MOST_PRINTED:,} more; --all prints them")
         if not faults:
             print(f"{path}: holds; its scores follow from the predictions beside it{_on_trust(path)}")
         wrong += bool(faults)

@@ -45,7 +45,7 @@ def read_columns(path: Path, schema: pa.Schema, older: Mapping[str, Collection[s
         If the file cannot be read, is of another version, lacks a column, or has one of another type.
     """
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
         version, found = (
             (own.metadata or {}).get(VERSION_KEY, UNVERSIONED.encode()).decode(errors="replace")[:20]
             for own in (schema, table.schema)
@@ -57,7 +57,8 @@ def read_columns(path: Path, schema: pa.Schema, older: Mapping[str, Collection[s
         missing = [name for name in schema.names if name not in table.column_names and name not in lacking]
         if missing:
             raise SourceError(path, f"no column {', '.join(missing)}")
-        for name in lacking:
+        # A file that other software wrote again has lost its version, not its columns.
+        for name in set(lacking).difference(table.column_names):
             table = table.append_column(schema.field(name), pa.nulls(len(table), schema.field(name).type))
         return table.select(schema.names).cast(schema)
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -11,6 +11,10 @@ from typing import Any, get_args, get_origin, get_type_hints
 __all__ = ["Misfit", "decode"]
 
 
+_DEEPEST = 20
+_LARGEST = 2**63 - 1
+
+
 class Misfit(ValueError):
     """A value that is not what its annotation says; the message names its place."""
 
@@ -33,7 +37,8 @@ def decode(raw: Any, hint: Any, where: str, *, defaults: bool = False) -> Any:
     Raises
     ------
     Misfit
-        If the value does not fit, a key is missing or unknown, or a number is not finite.
+        If the value does not fit, a key is missing or unknown, a number is not finite, or an
+        integer takes more than 64 bits.
 
     Examples
     --------
@@ -64,7 +69,9 @@ def decode(raw: Any, hint: Any, where: str, *, defaults: bool = False) -> Any:
             decode(entry, inner, f"{where}.{number}", defaults=defaults)
             for number, entry in enumerate(entries)
         )
-    if not _fits(raw, kind):
+    if kind is Any:
+        _refuse_unwritable(raw, where)
+    elif not _fits(raw, kind):
         raise Misfit(f"{where}: expected {kind.__name__}, found {raw!r:.60}")
     return raw
 
@@ -96,10 +103,21 @@ def _of_type(raw: Any, kind: type, title: str, where: str) -> Any:
     return raw
 
 
+def _refuse_unwritable(raw: Any, where: str, depth: int = 0) -> None:
+    """Refuse a value of no stated type that could not be written again."""
+    if depth > _DEEPEST:
+        raise Misfit(f"{where}: nested more than {_DEEPEST} deep")
+    if isinstance(raw, (dict, list)):
+        for entry in raw.values() if isinstance(raw, dict) else raw:
+            _refuse_unwritable(entry, where, depth + 1)
+    elif isinstance(raw, (int, float)) and not isinstance(raw, bool) and not _fits(raw, float):
+        raise Misfit(f"{where}: expected a finite number, found {raw!r:.60}")
+
+
 def _fits(raw: Any, kind: Any) -> bool:
-    if kind is Any:
-        return True
     if kind in (int, float):
         known = (int, float) if kind is float else int
-        return isinstance(raw, known) and not isinstance(raw, bool) and math.isfinite(raw)
+        # Beyond that neither arrays nor other readers of JSON hold them.
+        small = not isinstance(raw, int) or -_LARGEST <= raw <= _LARGEST
+        return isinstance(raw, known) and not isinstance(raw, bool) and small and math.isfinite(raw)
     return isinstance(raw, kind)

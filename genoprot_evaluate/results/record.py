@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from genoprot_datasets.errors import GenoProtError, SourceError
 from genoprot_datasets.files import atomic_file, write_parquet
+from genoprot_datasets.json_text import parse_json
 from genoprot_datasets.tasks import TASKS
 from genoprot_evaluate.results.cells import (
     KINDS,
@@ -144,11 +145,11 @@ class ResultRecord:
             be; the message names its place in the record.
         """
         try:
-            raw = json.loads(text)
+            raw = parse_json(text)
         except ValueError as error:
             raise SourceError(source, f"not valid JSON ({error})") from None
         found = raw.get("schema_version") if isinstance(raw, dict) else None
-        if found not in _READABLE:
+        if type(found) is not int or found not in _READABLE:
             known = ", ".join(map(str, _READABLE))
             raise SourceError(source, f"schema_version is {found!r}; this version of genoprot reads {known}")
         try:
@@ -173,11 +174,22 @@ def _faults(record: ResultRecord) -> Iterator[str]:
     for key in ("train_species", "eval_species"):
         decode(record.dataset.get(key, []), tuple[int, ...], f"record.dataset.{key}")
     decode(record.dataset.get("eval_samples"), int | None, "record.dataset.eval_samples")
+    if record.seed < 0:
+        yield f"record.seed: expected 0 or more, found {record.seed}"
+    counted = {"record.dataset.genes": record.dataset["genes"]}
     for name, model in record.models.items():
+        counted[f"record.models.{name}.dimension"] = model.dimension
+        counted[f"record.models.{name}.parameters"] = model.parameters
         if model.kind not in KINDS:
             yield f"record.models.{name}: kind {model.kind!r} is none of {KINDS}"
         if (model.kind == "language-model") != (model.asked is not None):
             yield f"record.models.{name}: kind {model.kind!r} with {'no ' * (model.asked is None)}survey"
+    for where, count in counted.items():
+        if count is not None and count < 0:
+            yield f"{where}: expected 0 or more, found {count}"
+    for key in ("scores", "comparisons", "ensembles", "combinations", "gains", "dropped"):
+        for task in sorted(getattr(record, key).keys() - TASKS.keys()):
+            yield f"record.{key}: no such task as {task!r}"
     for task, cells in record.scores.items():
         where = f"record.scores.{task}"
         for name in sorted(record.models.keys() ^ cells.keys()):

@@ -19,6 +19,7 @@ import yaml
 
 from genoprot_datasets.errors import SourceError
 from genoprot_datasets.files import sha256_of
+from genoprot_datasets.json_text import parse_json
 from genoprot_datasets.snapshots import check_inside
 from genoprot_evaluate.store.staging import Staging
 
@@ -65,7 +66,7 @@ def finished_run(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = parse_json(path.read_text(encoding="utf-8"))
         version = record["schema_version"]
         for name in record["files"]:
             check_inside(name, str(path))

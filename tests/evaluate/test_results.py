@@ -166,12 +166,39 @@ def _changed(change) -> str:
     return json.dumps(raw)
 
 
+def _nested(depth: int) -> list:
+    return [_nested(depth - 1)] if depth else []
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("{", "not valid JSON"),
         ("[]", "schema_version is None"),
         (_changed(lambda raw: raw.update(schema_version=5)), "schema_version is 5; .* reads 1, 2, 3, 4"),
+        (
+            _changed(lambda raw: raw.update(schema_version=True)),
+            "schema_version is True; .* reads 1, 2",
+        ),
+        (_changed(lambda raw: raw.update(schema_version=4.0)), "schema_version is 4.0; .* reads 1, 2, 3, 4"),
+        ("[" * 100_000, r"not valid JSON \(nested too deeply\)"),
+        (_changed(lambda raw: raw["head"].update(x=[float("nan")])), "head.x: expected a finite number"),
+        (_changed(lambda raw: raw["head"].update(x=_nested(30))), "head.x: nested more than 20 deep"),
+        (_changed(lambda raw: raw.update(seed=-1)), "record.seed: expected 0 or more, found -1"),
+        (_changed(lambda raw: raw.update(seed=10**40)), "record.seed: expected int, found 1000"),
+        (
+            _changed(lambda raw: raw["models"]["zeta"].update(parameters=10**1000)),
+            "zeta.parameters: expected int, found 1000",
+        ),
+        (
+            _changed(lambda raw: raw["models"]["zeta"].update(parameters=-5)),
+            "zeta.parameters: expected 0 or more, found -5",
+        ),
+        (
+            _changed(lambda raw: raw["scores"].update({"../x": raw["scores"]["ppi"]})),
+            "record.scores: no such task as '../x'",
+        ),
+        (_changed(lambda raw: raw["gains"].update(x=[])), "record.gains: no such task as 'x'"),
         (_changed(lambda raw: raw.update(extra=1)), "record: unknown key 'extra'"),
         (_changed(lambda raw: raw.update(scores=[])), "scores: expected an object, found list"),
         (_changed(lambda raw: raw["scores"].update(ppi=1)), "scores.ppi: expected an object, found int"),
@@ -213,6 +240,8 @@ def test_predictions_that_cannot_be_used_are_refused(tmp_path):
     pq.write_table(make_predictions().replace_schema_metadata({"genoprot_schema_version": "3"}), path)
     with pytest.raises(SourceError, match="schema version 3; this version of genoprot reads none, 2"):
         read_predictions(path)
+    pq.write_table(make_predictions().replace_schema_metadata(None), path)
+    assert read_predictions(path).equals(make_predictions())
     pq.write_table(make_predictions().drop_columns(["accession_b", "label"]), path)
     with pytest.raises(SourceError, match="no column accession_b, label"):
         read_predictions(path)
@@ -240,3 +269,16 @@ def test_file_in_the_way_is_refused(tmp_path):
     with pytest.raises(GenoProtError, match="exists and is not a folder"):
         write_record(make_record(), make_predictions(), tmp_path / "results")
     assert (tmp_path / "results").read_text() == "mine"
+
+
+def test_predictions_damaged_on_the_way_are_refused(tmp_path):
+    """Also where the damaged page still unpacks."""
+    write_record(make_record(), make_predictions(), tmp_path)
+    path = tmp_path / "predictions.parquet"
+    column = pq.read_metadata(path).row_group(0).column(8)
+    content = bytearray(path.read_bytes())
+    end = column.data_page_offset + column.total_compressed_size
+    content[end - 1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=r"predictions\.parquet: not a readable Parquet file .*CRC"):
+        read_predictions(tmp_path)

@@ -17,6 +17,7 @@ from genoprot_evaluate.cli import main
 from genoprot_evaluate.evaluation import evaluate
 from genoprot_evaluate.heads import HeadConfig
 from genoprot_evaluate.leaderboard import submissions, validate_record
+from genoprot_evaluate.leaderboard.validation import MOST_PRINTED
 from genoprot_evaluate.results import PREDICTIONS, read_further, read_predictions, read_record, write_record
 
 
@@ -253,3 +254,16 @@ def test_predictions_that_unpack_to_too_many_rows_are_refused(results, monkeypat
     monkeypatch.setattr(submissions, "MOST_PREDICTIONS", 10)
     with pytest.raises(SourceError, match=r"predictions\.parquet: .* rows; expected 10 at most"):
         validate_record(results)
+
+
+def test_a_flood_of_differences_is_cut_short_unless_all_are_asked_for(results, tmp_path, capsys):
+    other_seed = rewritten(results, tmp_path / "seed", change=lambda record: replace(record, seed=7))
+    faults = validate_record(other_seed)
+    rest = len(faults) - MOST_PRINTED
+    assert rest > 0
+    assert main(["validate-record", str(other_seed)]) == 1
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[:-1] == [f"{other_seed}: {fault}" for fault in faults[:MOST_PRINTED]]
+    assert printed[-1] == f"{other_seed}: and {rest:,} more; --all prints them"
+    assert main(["validate-record", str(other_seed), "--all"]) == 1
+    assert len(capsys.readouterr().out.splitlines()) == len(faults)

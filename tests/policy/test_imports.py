@@ -23,7 +23,7 @@ PACKAGES = (genoprot_datasets, genoprot_evaluate)
 FLOORS = {
     "genoprot_datasets": (
         {"errors", "tasks", "schema", "files", "seeding", "resources", "translation", "composition"}
-        | {"progress", "stages", "stopping", "transfer", "hub_faults", "snapshots"},
+        | {"progress", "stages", "stopping", "transfer", "hub_faults", "snapshots", "json_text"},
         {"published", "sources", "synthetic", "anatomy", "partition", "identity", "relations"},
         {"records", "sampling", "taxa", "download", "ner", "balance", "matching", "gene_matching"},
         {"manifest", "card", "card_pieces", "merged_card", "reading", "options"} | {"shared_proteins"},
@@ -60,6 +60,7 @@ FLOORS = {
 NO_PART_IN_A_FIT = (
     "genoprot_datasets.errors",
     "genoprot_datasets.files",
+    "genoprot_datasets.json_text",
     "genoprot_datasets.published",
     "genoprot_datasets.schema",
     "genoprot_datasets.snapshots",
