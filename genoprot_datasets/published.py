@@ -95,9 +95,14 @@ class PublishedDataset:
         Raises
         ------
         GenoProtError
-            If there is neither such a folder nor such a repository, or the network is off and the
-            repository is not in the cache.
+            If there is neither such a folder nor such a repository, the network is off and the repository is
+            not in the cache, or `name` is no name at all.
         """
+        if not isinstance(name, (str, Path)):
+            raise GenoProtError(
+                f"dataset of type {type(name).__name__}: give a folder written by `genoprot build` or a "
+                "Hub id, such as 'llnl/geno-prot'"
+            )
         folder = Path(name)
         if folder.is_dir():
             return cls(folder, str(name))

@@ -74,6 +74,11 @@ def load_tables(embeddings: Mapping[str, Any], published: PublishedDataset) -> d
 
     The dataset is embedded with a source that is an encoder.
     """
+    if not isinstance(embeddings, Mapping):
+        raise GenoProtError(
+            f"embeddings of type {type(embeddings).__name__}: give a mapping from the name of each model to "
+            "its vectors, such as {'kmer-4': 'embeddings/kmer-4'}"
+        )
     tables = {}
     for name in sorted(embeddings):
         if not name.strip():

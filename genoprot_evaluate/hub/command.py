@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
     embeddings = kinds.add_parser("embeddings", help="folders written by genoprot embed")
-    embeddings.add_argument("folders", nargs="+", metavar="DIR", help="written by genoprot embed")
+    embeddings.add_argument(
+        "folders", nargs="+", metavar="DIR", help="written by genoprot embed, or holding such folders"
+    )
     _add_target(embeddings)
 
     heads = kinds.add_parser("heads", help="trained heads, into a model repository")

@@ -15,7 +15,14 @@ from genoprot_evaluate.hub.cards import placed_section, word
 from genoprot_evaluate.hub.commits import Content, Head, Pushed, hub_api, push_files, read_head, read_text
 from genoprot_evaluate.hub.front_matter import read_front_matter, with_front_matter
 from genoprot_evaluate.markdown import plain
-from genoprot_evaluate.store import MEASURED_NAME, RUN_NAME, damaged_file, finished_run, run_configs
+from genoprot_evaluate.store import (
+    MEASURED_NAME,
+    RUN_NAME,
+    damaged_file,
+    finished_run,
+    run_configs,
+    run_folders,
+)
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -26,7 +33,7 @@ _CONFIG = re.compile(r"\w[\w.-]*")
 
 
 def local_runs(folders: Sequence[str | Path]) -> dict[str, tuple[Path, dict[str, Any]]]:
-    """Finished runs of folders written by `genoprot embed`, whole by their checksums.
+    """Finished runs of folders written by `genoprot embed` or holding such, whole by their checksums.
 
     Returns
     -------
@@ -39,7 +46,7 @@ def local_runs(folders: Sequence[str | Path]) -> dict[str, tuple[Path, dict[str,
         If a folder holds no finished run, a file is damaged, or two runs have the same name.
     """
     found: dict[str, tuple[Path, dict[str, Any]]] = {}
-    for folder in map(Path, folders):
+    for folder in (Path(run) for given in folders for run in run_folders(str(given))):
         inside = [folder] if finished_run(folder) else [folder / name for name in run_configs(folder)]
         if not inside:
             raise SourceError(folder, "no finished run of `genoprot embed` here")
@@ -66,7 +73,7 @@ def push_embeddings(
     Parameters
     ----------
     folders : sequence of path
-        Written by `genoprot embed`.
+        Written by `genoprot embed`, or holding such folders.
     repository : str
         Made when it is not there.
     private : bool

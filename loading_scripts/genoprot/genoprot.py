@@ -134,7 +134,7 @@ class Genoprot(evaluate.Metric):
     def _compute(
         self, *, accessions: Sequence[str] | None, embeddings: Mapping[str, Any], **options: Any
     ) -> dict[str, Any]:
-        if accessions is not None:
+        if accessions is not None and isinstance(embeddings, Mapping):
             rows = list(accessions)
             embeddings = {
                 name: (rows, source) if hasattr(source, "__array__") else source

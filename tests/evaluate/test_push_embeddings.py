@@ -74,6 +74,12 @@ def test_an_encoder_is_added_without_touching_the_others(hub, online, runs, caps
     assert "nothing to change" in capsys.readouterr().out
 
 
+def test_a_folder_of_runs_stands_for_all_of_them(hub, online, runs):
+    assert push(runs) == 0
+    files = hub.repository("dataset", NAME).files()
+    assert {"composition/run.json", "kmer-4/run.json"} <= set(files)
+
+
 def test_only_the_named_configuration_is_fetched(hub, online, runs, tiny_dataset, monkeypatch):
     from huggingface_hub import constants
 
