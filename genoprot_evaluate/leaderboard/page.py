@@ -14,7 +14,7 @@ from genoprot_evaluate.leaderboard.rows import SIZES, UNKNOWN_SIZE, Row, board_r
 from genoprot_evaluate.report.classes import CLASSES
 from genoprot_evaluate.report.facts import CAVEATS, printable
 from genoprot_evaluate.results import Score
-from genoprot_evaluate.web import fill_page, marked
+from genoprot_evaluate.web import fill_page, marked, with_breaks
 
 __all__ = ["render_leaderboard"]
 
@@ -179,7 +179,7 @@ def _row(row: Row, cells: Sequence[str]) -> str:
 
 def _model_head(row: Row) -> str:
     tone = f'<span class="tone {row.group}"></span>'
-    return f'<th scope="row">{tone}{_text(row.name)}</th>'
+    return f'<th scope="row">{tone}{with_breaks(_text(row.name))}</th>'
 
 
 def _link(row: Row, task: str, shown: str) -> str:

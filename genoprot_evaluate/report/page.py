@@ -16,7 +16,7 @@ from genoprot_evaluate.report.facts import CAVEATS, numbered_reasons, printable,
 from genoprot_evaluate.report.subsets import identity_grid, subset_grids
 from genoprot_evaluate.results import ResultRecord
 from genoprot_evaluate.tables import percent, score_rows
-from genoprot_evaluate.web import fill_page, marked
+from genoprot_evaluate.web import fill_page, marked, with_breaks
 
 __all__ = ["render_page"]
 
@@ -113,6 +113,10 @@ def _text(value: Any) -> str:
     return escape(printable(str(value)))
 
 
+def _name(name: str) -> str:
+    return with_breaks(_text(name))
+
+
 def _group_heads(record: ResultRecord) -> str:
     heads = []
     for group, title in GROUPS.items():
@@ -129,7 +133,7 @@ def _score_rows(record: ResultRecord, reasons: dict[str, int]) -> Iterable[str]:
     for key, names in models_by_class(record).items():
         for name in names:
             tone = f'<span class="tone" style="background: {tones[name]}"></span>'
-            cells = [f'<th scope="row">{tone}{_text(name)}</th>', f"<td>{_text(CLASSES[key].label)}</td>"]
+            cells = [f'<th scope="row">{tone}{_name(name)}</th>', f"<td>{_text(CLASSES[key].label)}</td>"]
             for task in record.tasks:
                 score = record.scores[task][name]
                 shown = _text(percent(score))
@@ -148,7 +152,7 @@ def _score_rows(record: ResultRecord, reasons: dict[str, int]) -> Iterable[str]:
 def _measure_rows(record: ResultRecord) -> Iterable[str]:
     """One row per task and model with everything that was measured."""
     for row in score_rows(record):
-        cells = [f"<td>{_text(row['title'])}</td>", f'<th scope="row">{_text(row["model"])}</th>']
+        cells = [f"<td>{_text(row['title'])}</td>", f'<th scope="row">{_name(row["model"])}</th>']
         for name in list(_MEASURES)[2:]:
             value = row[name]
             if value is None:
@@ -165,7 +169,7 @@ def _differences(record: ResultRecord) -> dict[str, str]:
     """The rows of the section on differences by placeholder."""
     names, wins = win_table(record)
     ranks = (
-        f'<th scope="row">{_text(name)}</th>{_number_cell(rank, f"{rank:.2f}")}'
+        f'<th scope="row">{_name(name)}</th>{_number_cell(rank, f"{rank:.2f}")}'
         f"{_number_cell(mean, f'{100 * mean:.1f}')}"
         f"{_number_cell(won, str(won))}{_number_cell(lost, str(lost))}"
         for name, rank, mean, won, lost in rank_rows(record)
@@ -175,14 +179,14 @@ def _differences(record: ResultRecord) -> dict[str, str]:
         for title, *rest in tie_rows(record)
     )
     beats = (
-        f'<th scope="row">{_text(name)}</th>' + "".join(f"<td>{count or '·'}</td>" for count in counts)
+        f'<th scope="row">{_name(name)}</th>' + "".join(f"<td>{count or '·'}</td>" for count in counts)
         for name, counts in zip(names, wins)
     )
     return {
         "rank_note": _text(differences_note(record)),
         "rank_rows": _table_rows(ranks),
         "tie_rows": _table_rows(ties),
-        "win_heads": "".join(f'<th scope="col">{_text(name)}</th>' for name in names),
+        "win_heads": "".join(f'<th scope="col">{_name(name)}</th>' for name in names),
         "win_rows": _table_rows(beats),
     }
 
@@ -203,7 +207,7 @@ def _folded(grid: Grid | None) -> str:
 def _grid_table(grid: Grid, style: str = "grid") -> str:
     heads = "".join(f'<th scope="col">{_text(name)}</th>' for name in grid.heading)
     rows = (
-        f'<th scope="row">{_text(row[0])}</th>' + "".join(f"<td>{_text(cell)}</td>" for cell in row[1:])
+        f'<th scope="row">{_name(row[0])}</th>' + "".join(f"<td>{_text(cell)}</td>" for cell in row[1:])
         for row in grid.rows
     )
     table = (

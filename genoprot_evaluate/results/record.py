@@ -211,6 +211,8 @@ def _faults_of(score: Score) -> Iterator[str]:
         yield f"status {score.status!r} is none of {STATUSES}"
     if (score.status == "OK") != (score.reason is None):
         yield f"status {score.status} with reason {score.reason!r}"
+    if (score.status == "OK") != (score.accuracy is not None):
+        yield f"status {score.status} with {'no ' * (score.accuracy is None)}accuracy"
     shares = [score.validation_accuracy, score.challenge_accuracy, score.matched_accuracy]
     shares += [entry.accuracy for entry in score.identity_bins]
     if score.accuracy is not None:

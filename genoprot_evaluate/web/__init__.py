@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from html import escape
 from importlib.resources import files
 from string import Template
 
-__all__ = ["fill_page", "marked"]
+__all__ = ["fill_page", "marked", "with_breaks"]
 
 _MEANING = {
     "=": "not told from the best encoder or ensemble",
@@ -27,6 +28,17 @@ def marked(shown: str, mark: str) -> str:
     if mark == "*":
         return f"<strong>{shown}</strong>"
     return f'{shown}<sup title="{_MEANING[mark]}">{escape(mark)}</sup>' if mark else shown
+
+
+def with_breaks(name: str) -> str:
+    """HTML of an escaped name that may go on in the next line behind its punctuation.
+
+    Examples
+    --------
+    >>> with_breaks("combination:calibrated"), with_breaks("a&amp;b")
+    ('combination:<wbr>calibrated', 'a&amp;b')
+    """
+    return re.sub(r"([:/_.@])", r"\1<wbr>", name)
 
 
 def fill_page(package: str, scripts: tuple[str, ...] = (), **texts: str) -> str:

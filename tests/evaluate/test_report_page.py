@@ -31,7 +31,7 @@ from genoprot_evaluate.report.facts import CAVEATS, printable
 from genoprot_evaluate.report.page import render_page
 from genoprot_evaluate.statistics import summarise
 
-VOID = {"meta", "br", "img", "link", "input", "hr", "base", "source"}
+VOID = {"meta", "br", "wbr", "img", "link", "input", "hr", "base", "source"}
 
 
 class Page(HTMLParser):
@@ -319,3 +319,10 @@ def test_record_that_cannot_be_shown_gives_one_line(text, said, tmp_path, capsys
     assert lines[0].startswith(f"genoprot: error: {tmp_path}")
     assert said in lines[0]
     assert not (tmp_path / "report").exists()
+
+
+def test_long_names_go_on_behind_their_punctuation():
+    """A phone shows `combination:` and the rest below it, not a word cut anywhere."""
+    text = render_page(make_record(hostile=["team/model_large"]), "", "")
+    assert "</span>combination:<wbr>greedy</th>" in text
+    assert "</span>team/<wbr>model_<wbr>large</th>" in text

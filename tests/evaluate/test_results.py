@@ -203,6 +203,10 @@ def _nested(depth: int) -> list:
         (_changed(lambda raw: raw.update(scores=[])), "scores: expected an object, found list"),
         (_changed(lambda raw: raw["scores"].update(ppi=1)), "scores.ppi: expected an object, found int"),
         (_changed(lambda raw: raw["scores"]["ppi"]["zeta"].update(status="FINE")), "status 'FINE'"),
+        (
+            _changed(lambda raw: raw["scores"]["ppi"]["zeta"].update(accuracy=None)),
+            "zeta: status OK with no accuracy",
+        ),
         (_changed(lambda raw: raw["models"]["zeta"].update(kind="oracle")), "kind 'oracle'"),
         (_changed(lambda raw: raw["comparisons"]["ppi"][0].update(second="x")), "no such model as 'x'"),
         (_changed(lambda raw: raw["gains"]["ppi"][0].update(encoder="x")), "gains.ppi: no such model as 'x'"),
