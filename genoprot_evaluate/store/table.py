@@ -209,7 +209,9 @@ def _from_folder(folder: Path, config: str | None, name: str | None) -> Embeddin
     for part in parts:
         if part.width != parts[0].width:
             raise SourceError(
-                part.where, f"vectors of width {part.width}, but {parts[0].width} in {paths[0].name}"
+                part.where,
+                f"vectors of width {part.width}, but {parts[0].width} in {paths[0]}; where these are of "
+                "several encoders, name the folder of one",
             )
     return _table(name or folder.name, parts, run, where=str(folder))
 
