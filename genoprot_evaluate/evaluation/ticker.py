@@ -59,7 +59,7 @@ class Ticker:
             scores[now.model] = now.score
             self._seconds[now.task] += now.seconds
             if not now.rest:
-                self._say(f"{now.task:<12} {self._seconds[now.task]:7.1f} s  {_best_of(scores)}")
+                self._say(f"{now.task:<12} {self._seconds[now.task]:7.1f} s in cells  {_best_of(scores)}")
         if self._live and (now.done == now.total or time.perf_counter() - self._drawn > _REDRAWN_AFTER):
             self._draw(now)
 

@@ -90,7 +90,7 @@ def save_head(head: TrainedHead, path: str | Path, origin: Mapping[str, Any]) ->
     -------
     Path
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     arrays = {name: np.ascontiguousarray(getattr(head, name)) for name in _ARRAYS}
     for number, (weight, bias) in enumerate(head.layers):
@@ -104,8 +104,8 @@ def save_head(head: TrainedHead, path: str | Path, origin: Mapping[str, Any]) ->
     }
     path = Path(path)
     with atomic_file(path) as staging:
-        save_file(arrays, staging, metadata={_KEY: json.dumps(facts, sort_keys=True)})
-        staging.chmod(0o644)
+        # `save_file` would tell a full disk as an error of its own kind, this as any other file does.
+        staging.write_bytes(save(arrays, metadata={_KEY: json.dumps(facts, sort_keys=True)}))
     return path
 
 

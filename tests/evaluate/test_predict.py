@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,17 @@ def test_head_is_read_as_it_was_written(head, file):
         assert np.array_equal(getattr(saved.head, name), getattr(head, name))
     facts = ("epochs", "best_epoch", "validation_loss", "validation_accuracy", "validation_note")
     assert all(getattr(saved.head, name) == getattr(head, name) for name in facts)
+
+
+def test_a_head_that_does_not_fit_leaves_nothing_half_written(head, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (512, hard))
+    try:
+        with pytest.raises(OSError):
+            save_head(head, tmp_path / "ppi.safetensors", ORIGIN)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_same_head_same_bytes(head, file, tmp_path):

@@ -77,7 +77,7 @@ def test_a_file_gets_a_line_for_each_task():
     ticker(step(ok(0.5), "baseline:length", done=3, rest=0))
     ticker.close()
     (line,) = stream.getvalue().splitlines()
-    assert line == "ppi              3.0 s  best encoder alpha 62.5; best baseline length 50.0"
+    assert line == "ppi              3.0 s in cells  best encoder alpha 62.5; best baseline length 50.0"
 
 
 def test_a_task_without_scores_says_why():
