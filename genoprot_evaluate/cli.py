@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import MappingProxyType
+from typing import NoReturn
 
 from genoprot_datasets.errors import GenoProtError, os_failure
 from genoprot_evaluate.parsing import Parser, ShowVersion
@@ -160,6 +164,30 @@ def _parser(requested: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+class _Terminated(KeyboardInterrupt):
+    """The process was told to end, by a scheduler for instance."""
+
+
+@contextmanager
+def _termination_interrupts() -> Iterator[None]:
+    """Let SIGTERM end a command as an interrupt does, so that it clears away what is not finished."""
+    # The processes of a launcher wait for each other where no handler runs; it ends them one by one.
+    launched = "RANK" in os.environ
+    here = threading.current_thread() is threading.main_thread()
+    if launched or not here or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def end(number: int, frame: object) -> NoReturn:
+        raise _Terminated
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand.
 
@@ -172,7 +200,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0 when the command did its work, 2 for input that cannot be used or a place that cannot be read or
-        written, 130 when interrupted.
+        written, 130 when interrupted, 143 when terminated.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -182,12 +210,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.print_help(sys.stderr)
             return 2
         args = parser.parse_args(arguments)
-        return importlib.import_module(COMMANDS[args.command][0]).run(args)
+        with _termination_interrupts():
+            return importlib.import_module(COMMANDS[args.command][0]).run(args)
     except GenoProtError as error:
         return _refused(str(error))
+    except _Terminated:
+        print("genoprot: terminated", file=sys.stderr)
+        return 128 + signal.SIGTERM
     except KeyboardInterrupt:
         print("genoprot: interrupted", file=sys.stderr)
-        return 130
+        return 128 + signal.SIGINT
     except BrokenPipeError:
         # The reader of our output went away; a second complaint at interpreter exit helps nobody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

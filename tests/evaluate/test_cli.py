@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 
 import pytest
@@ -118,3 +121,30 @@ def test_missing_sources_give_one_line_and_status_2(tmp_path, capsys):
     assert captured.err.startswith("genoprot: error: ")
     assert len(captured.err.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_terminated_command_clears_away_what_is_not_finished(tmp_path):
+    command = [sys.executable, "-m", "genoprot_evaluate.cli", "synthesize", "--genes", "5000", "--out", "p"]
+    environment = {name: value for name, value in os.environ.items() if name != "RANK"}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as run:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob(".p.*.partial")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        run.terminate()
+        said = run.communicate(timeout=60)[1]
+    assert (run.returncode, said.splitlines()[-1]) == (143, "genoprot: terminated")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_launcher_ends_its_processes_itself(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        importlib.import_module("genoprot_evaluate.metric"),
+        "run",
+        lambda args: seen.append(signal.getsignal(signal.SIGTERM)) or 0,
+    )
+    assert main(["metric", "install"]) == 0
+    monkeypatch.setenv("RANK", "0")
+    assert main(["metric", "install"]) == 0
+    assert callable(seen[0])
+    assert seen[1] == signal.SIG_DFL == signal.getsignal(signal.SIGTERM)
